@@ -6,13 +6,37 @@ Each port is `async`. Behind a blocking door an implementation blocks and never 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from shim.core.objects import Assistant, Message, Run, Step, Thread
 from shim.core.wire import Event, Json, Target
 
-__all__ = ["Answer", "Dialect", "Request", "Stream", "Upstream", "Workers"]
+if TYPE_CHECKING:
+    from shim.core.params import ListParams
+
+__all__ = [
+    "Answer",
+    "Batch",
+    "Conversations",
+    "Dialect",
+    "Ledger",
+    "Mirror",
+    "Request",
+    "Stream",
+    "Upstream",
+    "Workers",
+    "World",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +143,116 @@ class Workers(Protocol):
     def gone(self, owner: str) -> bool:
         """Whether the process of that name has certainly ended."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """An entry for a thread's conversation, carried out later.
+
+    `kind` and `payload`: `open` {} (there shall be a conversation), `message` {"message_id"},
+    `run` {"run_id"} (what an ended run left), `delete_message` {"message_id"}.
+    """
+
+    kind: str
+    payload: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written together with a move of a run (or the making of a thread or messages)."""
+
+    new: Sequence[Message | Step] = ()
+    changed: Sequence[Message | Step] = ()
+    items: Sequence[Json] = ()
+    response_id: str | None = None
+    mirror: Sequence[Mirror] = ()
+
+
+class Ledger(Protocol):
+    """The store. A method whose write needs a state that is not there raises Lost.
+
+    `tenant` owns assistants and threads; what hangs on a thread is reached through it. Lists give
+    one record more than the limit where more follow.
+    """
+
+    async def add_assistant(self, tenant: str, record: Assistant) -> None: ...
+    async def assistant(self, tenant: str, assistant_id: str) -> Assistant | None: ...
+    async def save_assistant(self, record: Assistant) -> Assistant: ...
+    async def delete_assistant(self, tenant: str, assistant_id: str) -> None: ...
+    async def assistants(self, tenant: str, params: ListParams) -> list[Assistant]: ...
+
+    async def add_thread(self, tenant: str, record: Thread, batch: Batch) -> None: ...
+    async def add_thread_and_run(
+        self, tenant: str, record: Thread, run: Run, batch: Batch
+    ) -> None: ...
+    async def thread(self, tenant: str, thread_id: str) -> Thread | None: ...
+    async def save_thread(self, record: Thread) -> None: ...
+    async def delete_thread(self, thread_id: str) -> None: ...
+
+    async def add_messages(self, thread_id: str, batch: Batch) -> None:
+        """Only while no run of the thread is active."""
+        ...
+
+    async def message(self, thread_id: str, message_id: str) -> Message | None: ...
+    async def messages(self, thread_id: str, params: ListParams) -> list[Message]: ...
+    async def save_message_metadata(self, message_id: str, metadata: dict[str, str]) -> None: ...
+    async def delete_message(self, thread_id: str, message_id: str) -> None: ...
+    async def history(self, thread_id: str) -> list[Message | Step]:
+        """The thread's messages and tool steps, oldest first."""
+        ...
+
+    async def add_run(self, run: Run, batch: Batch) -> None:
+        """Only while no run of the thread is active."""
+        ...
+
+    async def run(self, thread_id: str, run_id: str) -> Run | None: ...
+    async def active_run(self, thread_id: str) -> Run | None: ...
+    async def runs(self, thread_id: str, params: ListParams) -> list[Run]: ...
+    async def run_status(self, run_id: str) -> str | None: ...
+    async def save_run(self, run: Run, batch: Batch) -> Run:
+        """Only while the stored run has `run.version`; gives back the run with its new version."""
+        ...
+
+    async def save_run_metadata(self, run_id: str, metadata: dict[str, str]) -> None: ...
+    async def turn_items(self, run_id: str) -> list[Json]:
+        """The items of the run's responses and the outputs submitted, in order, as on the wire."""
+        ...
+
+    async def step(self, run_id: str, step_id: str) -> Step | None: ...
+    async def steps(self, run_id: str, params: ListParams) -> list[Step]: ...
+    async def open_steps(self, run_id: str) -> list[Step]: ...
+    async def open_messages(self, run_id: str) -> list[Message]: ...
+
+    async def refused_parameters(self, server: str, model: str) -> frozenset[str]: ...
+    async def remember_refused(self, server: str, model: str, name: str) -> None: ...
+
+
+class Conversations(Protocol):
+    """Who keeps the threads' conversations at the upstream, if anyone does."""
+
+    def wanted(self, target: Target) -> bool:
+        """Whether threads made now are mirrored."""
+        ...
+
+    def drain(self, thread_id: str, target: Target) -> None:
+        """Carry out, after the call in hand, what waits for the thread's conversation."""
+        ...
+
+    def clean(self, thread_id: str, target: Target) -> None:
+        """Delete, after the call in hand, what a deleted thread left at the upstream."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that the core is given: its ports, and the settings that change what runs send."""
+
+    ledger: Ledger
+    upstream: Upstream
+    workers: Workers
+    conversations: Conversations
+    now: Callable[[], float] = time.time
+    store: bool = True
+    pairs: bool = True
+    """Whether earlier runs' calls and outputs are sent with their messages."""
+    models: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,205 @@
+"""One response of a run, asked for: the request is built, fitted, and sent until it is accepted.
+
+The only place that sends POST /responses. A request is sent again only when the upstream certainly
+did not carry it out: it refused it, or was never reached.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from shim.core.objects import Run
+from shim.core.ports import Answer, Request, World
+from shim.core.wire import Json, Target
+from shim.errors import ShimError, Unreachable
+from shim.translate.failures import droppable, error_of, is_overflow, last_error
+from shim.translate.items import replayed
+from shim.translate.requests import Group, draft, halved, input_groups
+
+__all__ = ["Asking", "OutOfTokens", "Refused"]
+
+_MIN_OUTPUT_TOKENS = 16
+_HALVINGS = 4
+_BYTES_PER_TOKEN = 4
+_AGAIN = frozenset({429, 503})
+
+
+class _Answered(Protocol):
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> Json: ...
+
+
+A = TypeVar("A", bound=_Answered)
+
+
+class OutOfTokens(ShimError):
+    """A limit of the run leaves no room for another response; the text is its name."""
+
+
+class Refused(ShimError):
+    """The upstream did not take the request; `again` says that it may be sent once more."""
+
+    def __init__(self, error: Json, *, again: bool = False) -> None:
+        super().__init__(error["message"])
+        self.error = error
+        self.again = again
+
+
+class Asking:
+    """Asks for the next response of a run. `notes` collects what could not be carried."""
+
+    def __init__(self, world: World, run: Run, target: Target) -> None:
+        self._world = world
+        self._run = run
+        self._target = target
+        self._dialect = world.upstream.dialect(target)
+        self._groups: list[Group] = []
+        self._current: Sequence[Json] = ()
+        self._refused: frozenset[str] = frozenset()
+        self._halvings = 0
+        self.notes: list[str] = []
+
+    async def prepare(self) -> None:
+        """Gather the input and fit it to the run's limits; raises OutOfTokens."""
+        run, ledger, plain = self._run, self._world.ledger, self._dialect.plain_history
+        history = await ledger.history(run.thread_id)
+        self._groups = input_groups(run, history, plain=plain, pairs=self._world.pairs)
+        stored = self._dialect.store and self._world.store
+        items = await ledger.turn_items(run.id)
+        self._current = replayed(items, stored=stored, plain=plain)
+        self._refused = await ledger.refused_parameters(self._target.base_url, run.model)
+        if any(message_has_attachments(entry) for entry in history):
+            self._note("attachments were stored; their files are not searched or read yet")
+        self._check_completion_limit()
+        await self._fit()
+
+    async def ask(
+        self,
+        send: Callable[[Request], Awaitable[A]],
+        *,
+        background: bool = False,
+        attempts: int = 4,
+        timeout: float | None = None,
+    ) -> A:
+        """Send until accepted, leaving out what the model refuses; raises Refused."""
+        while True:
+            body = self._body(background=background)
+            request = Request("POST", "/responses", self._target, body, (), attempts, timeout)
+            try:
+                answer = await send(request)
+            except Unreachable as error:
+                raise Refused(_unreached(error), again=not error.sent) from error
+            if answer.status < 400:
+                return answer
+            if not await self._adapted(answer.body, body):
+                again = answer.status in _AGAIN
+                raise Refused(last_error(error_of(answer.body), answer.status), again=again)
+
+    def _body(self, *, background: bool) -> Json:
+        store = self._world.store
+        drafted = draft(
+            self._run,
+            self._groups,
+            self._current,
+            self._dialect,
+            store=store,
+            refused=self._refused,
+        )
+        for note in drafted.notes:
+            self._note(note)
+        body = {**drafted.body, "model": self._model(), "stream": not background}
+        if background:
+            body["background"] = True
+        elif self._dialect.obfuscation_switch and "stream_options" not in self._refused:
+            body["stream_options"] = {"include_obfuscation": False}
+        return body
+
+    def _model(self) -> str:
+        wanted = self._run.model
+        model = self._world.models.get(wanted, wanted)
+        if model != wanted:
+            self._note(f"model {wanted} was replaced by {model}, as configured")
+        return model
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+    async def _adapted(self, body: Json, request: Json) -> bool:
+        """Whether the request was changed such that it may be taken now."""
+        if is_overflow(body):
+            return self._shortened()
+        name = droppable(body, request)
+        if name is None:
+            return False
+        self._refused |= {name}
+        self._note(f"{name} was left out: {error_of(body).get('message')}")
+        if error_of(body).get("code") != "unsupported_value":
+            server, model = self._target.base_url, self._run.model
+            await self._world.ledger.remember_refused(server, model, name)
+        return True
+
+    def _shortened(self) -> bool:
+        strategy = (self._run.truncation_strategy or {}).get("type", "auto")
+        shorter = halved(self._groups)
+        if strategy != "auto" or shorter is None or self._halvings == _HALVINGS:
+            return False
+        self._halvings += 1
+        self._groups = shorter
+        self._note("the oldest messages were left out: the model's context was full")
+        return True
+
+    def _check_completion_limit(self) -> None:
+        limit, used = self._run.max_completion_tokens, self._run.used.completion
+        if limit is not None and used and limit - used < _MIN_OUTPUT_TOKENS:
+            raise OutOfTokens("max_completion_tokens")
+
+    async def _fit(self) -> None:
+        if self._run.max_prompt_tokens is None:
+            return
+        left = self._run.max_prompt_tokens - self._run.used.prompt
+        while await self._size(left) > left:
+            shorter = halved(self._groups)
+            if shorter is None:
+                raise OutOfTokens("max_prompt_tokens")
+            self._groups = shorter
+            self._note("the oldest messages were left out to keep to max_prompt_tokens")
+
+    async def _size(self, enough: int) -> int:
+        """The tokens of the input: asked for where the upstream counts, else estimated.
+
+        No token is shorter than a byte, so an input of few enough bytes needs no counting.
+        """
+        body = self._body(background=False)
+        counted = {key: body[key] for key in _COUNTED if key in body}
+        size = len(json.dumps(counted, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        if size <= enough or not self._dialect.input_tokens:
+            return size if size <= enough else size // _BYTES_PER_TOKEN
+        tokens = await self._counted(counted)
+        return size // _BYTES_PER_TOKEN if tokens is None else tokens
+
+    async def _counted(self, body: Json) -> int | None:
+        request = Request("POST", "/responses/input_tokens", self._target, body)
+        try:
+            answer: Answer = await self._world.upstream.send(request)
+        except Unreachable:
+            return None
+        tokens = answer.body.get("input_tokens")
+        return tokens if answer.status < 400 and isinstance(tokens, int) else None
+
+
+_COUNTED = ("model", "input", "instructions", "tools")
+
+
+def message_has_attachments(entry: Any) -> bool:
+    """Whether a history entry is a message with attachments."""
+    return bool(getattr(entry, "attachments", ()))
+
+
+def _unreached(error: Unreachable) -> Json:
+    asked = "may have begun the response; it was not asked again" if error.sent else "was not reached"
+    return {"code": "server_error", "message": f"The model server {asked}: {error}"}

@@ -1,0 +1,94 @@
+"""A polled run begun in background mode: one POST, and its response id stored.
+
+From then on the process may end: whoever looks at the run asks the upstream by that id. Nothing
+here fails the call that created the run; what goes wrong is the run's `last_error`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from shim.core.asking import Asking, OutOfTokens, Refused
+from shim.core.leases import released
+from shim.core.looks import Looks
+from shim.core.objects import Run
+from shim.core.ports import Batch, World
+from shim.core.settling import stopped_short
+from shim.core.wire import Json, Target
+from shim.errors import Lost, ShimError
+
+__all__ = ["begin"]
+
+log = logging.getLogger("shim")
+
+_TIMEOUT = 30.0
+_MORE_ATTEMPTS = 5
+_INTERNAL = {"code": "server_error", "message": "Sorry, something went wrong."}
+
+
+async def begin(world: World, looks: Looks, run: Run, target: Target) -> None:
+    """Ask for the run's response; what is refused for the moment is asked for again later."""
+    beginning = _Beginning(world, looks, run, target)
+    await beginning.guarded(beginning.first())
+
+
+class _Beginning:
+    def __init__(self, world: World, looks: Looks, run: Run, target: Target) -> None:
+        self._world = world
+        self._looks = looks
+        self._run = run
+        self._target = target
+        self._asking = Asking(world, run, target)
+
+    async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out a part of the beginning; whatever goes wrong in it is the run's failure."""
+        try:
+            await work
+        except Lost:
+            # cancelled, ended or deleted meanwhile: what was asked for is not wanted any more
+            log.info("run %s was moved by somebody else while it began", self._run.id)
+            await self._looks.cancel_upstream(self._run, self._target)
+        except Exception:
+            log.exception("run %s failed inside shim", self._run.id)
+            with contextlib.suppress(ShimError):
+                await self._looks.end(self._run, "failed", self._target, _INTERNAL)
+
+    async def first(self) -> None:
+        """Store that the request goes out, then send it once."""
+        try:
+            await self._asking.prepare()
+        except OutOfTokens as limit:
+            after = stopped_short(self._run, str(limit), self._world.now())
+            await self._world.ledger.save_run(after.run, after.batch)
+            return
+        # stored before it is sent: a run without an id that may have been sent is never sent again
+        sent = replace(self._run, sent=self._run.sent + 1, response_id=None)
+        self._run = await self._world.ledger.save_run(sent, Batch())
+        await self._ask(attempts=1)
+
+    async def _ask(self, attempts: int) -> None:
+        try:
+            answer = await self._asking.ask(
+                self._world.upstream.send, background=True, attempts=attempts, timeout=_TIMEOUT
+            )
+        except Refused as refused:
+            if refused.again and attempts == 1:
+                self._world.workers.spawn(self.guarded(self._ask(attempts=_MORE_ATTEMPTS)))
+            else:
+                await self._looks.end(self._run, "failed", self._target, refused.error)
+            return
+        await self._accepted(answer.body)
+
+    async def _accepted(self, response: Json) -> None:
+        notes = [note for note in self._asking.notes if note not in self._run.notes]
+        self._run = replace(
+            released(self._run),
+            response_id=response.get("id"),
+            background=True,
+            notes=(*self._run.notes, *notes),
+        )
+        self._run = await self._world.ledger.save_run(self._run, Batch())

@@ -1,0 +1,174 @@
+"""A look at an active run: ask the upstream how far it is, take over what nobody works on.
+
+Every call that sees an active run looks at it first, at most once a second at the upstream. So a
+run goes on although the process that began it has ended, on any machine; and one that cannot go on,
+since there is no response id to ask by, fails and says so. Nothing is stuck past `expires_at`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shim.core.leases import held
+from shim.core.lifecycle import move
+from shim.core.objects import ACTIVE, Message, Run, Step
+from shim.core.params import ListParams
+from shim.core.ports import Batch, Request, World
+from shim.core.settling import Settled, closings, ended, settled
+from shim.core.wire import Json, Target
+from shim.errors import Lost, Unreachable
+from shim.translate.events import Change, RunTranslator
+
+__all__ = ["Looks"]
+
+log = logging.getLogger("shim")
+
+_LOOK_SECONDS = 1.0
+_CANCEL_SECONDS = 5.0
+_GET_TIMEOUT = 30.0
+_ALL = 1_000_000
+
+_ABANDONED = {
+    "code": "server_error",
+    "message": "The process that worked on this run ended before the model's answer could be "
+    "followed: no response id was stored. It was not asked again; create a new run.",
+}
+_VANISHED = {
+    "code": "server_error",
+    "message": "The process that worked on this run ended, and the model server no longer has "
+    "its response.",
+}
+
+
+class Looks:
+    """Looks at runs for the calls that see them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def active(self, thread_id: str, target: Target) -> Run | None:
+        """The thread's active run as it is now, or None."""
+        run = await self._world.ledger.active_run(thread_id)
+        if run is None:
+            return None
+        fresh = await self.fresh(run, target)
+        return fresh if fresh.status in ACTIVE else None
+
+    async def fresh(self, run: Run, target: Target) -> Run:
+        """The run as it is now."""
+        if run.status not in ACTIVE:
+            return run
+        try:
+            return await self._look(run, target)
+        except Lost:
+            # somebody else moved it: what they made of it is as fresh as can be
+            return await self._world.ledger.run(run.thread_id, run.id) or run
+
+    async def end(
+        self, run: Run, ending: str, target: Target, error: Json | None = None
+    ) -> Run:
+        """End a run that nobody works on, and close what it left open."""
+        now = self._world.now()
+        steps = await self._world.ledger.open_steps(run.id)
+        messages = await self._world.ledger.open_messages(run.id)
+        changes = closings(ending, steps, messages, now, error)
+        return await self._save(ended(run, ending, changes, now, error=error), target)
+
+    async def _look(self, run: Run, target: Target) -> Run:
+        now = self._world.now()
+        late = now >= run.expires_at
+        if run.status == "requires_action":
+            return await self.end(run, "expired", target) if late else run
+        if run.status == "cancelling":
+            patient = now - (run.cancelled_by or now) < _CANCEL_SECONDS
+            waits = held(run, self._world) and patient
+            return run if waits else await self.end(run, "cancelled", target)
+        if held(run, self._world) and not late:
+            return run
+        if run.response_id is None:
+            ending, error = ("expired", None) if late else ("failed", _ABANDONED)
+            return await self.end(run, ending, target, error)
+        return await self._ask(run, target, late=late)
+
+    async def _ask(self, run: Run, target: Target, *, late: bool) -> Run:
+        now = self._world.now()
+        if now - run.looked_at < _LOOK_SECONDS and not late:
+            return run
+        run = await self._world.ledger.save_run(replace(run, looked_at=now), Batch())
+        request = Request(
+            "GET", f"/responses/{run.response_id}", target, attempts=2, timeout=_GET_TIMEOUT
+        )
+        try:
+            answer = await self._world.upstream.send(request)
+        except Unreachable as error:
+            log.warning("run %s: the upstream was not reached: %s", run.id, error)
+            return await self.end(run, "expired", target) if late else run
+        if answer.status == 404:
+            ending, error_of_run = ("expired", None) if late else ("failed", _VANISHED)
+            return await self.end(run, ending, target, error_of_run)
+        if answer.status >= 400:
+            log.warning("run %s: the upstream answered %s", run.id, answer.status)
+            return await self.end(run, "expired", target) if late else run
+        return await self._take(run, answer.body, target, late=late)
+
+    async def _take(self, run: Run, response: Json, target: Target, *, late: bool) -> Run:
+        """Carry over what the upstream says of the run's response."""
+        status = response.get("status")
+        when = float(response.get("completed_at") or self._world.now())
+        if status in ("queued", "in_progress"):
+            if late:
+                await self.cancel_upstream(run, target)
+                return await self.end(run, "expired", target)
+            if status == "in_progress" and run.status == "queued":
+                moved = move(run, "start", self._world.now())
+                return await self._world.ledger.save_run(moved, Batch())
+            return run
+        if late and when > run.expires_at and response.get("completed_at"):
+            return await self.end(run, "expired", target)
+        return await self._settle(run, response, when, target)
+
+    async def _settle(self, run: Run, response: Json, when: float, target: Target) -> Run:
+        if run.status == "queued":
+            run = move(run, "start", float(response.get("created_at") or when))
+        steps, messages = await self._begun(run)
+        translator = RunTranslator(run, steps, messages)
+        end = {"type": f"response.{response.get('status')}", "response": response}
+        changes = translator.feed(end, when)
+        if translator.outcome is None:
+            log.warning("run %s: unknown status %s", run.id, response.get("status"))
+            return run
+        changes += _unclaimed(steps, changes, when)
+        return await self._save(settled(run, translator.outcome, translator, changes, when), target)
+
+    async def _begun(self, run: Run) -> tuple[list[Step], list[Message]]:
+        """What an earlier worker made of the same response, oldest first."""
+        everything = ListParams(limit=_ALL, order="asc")
+        steps = await self._world.ledger.steps(run.id, everything)
+        of_run = replace(everything, run_id=run.id)
+        messages = await self._world.ledger.messages(run.thread_id, of_run)
+        return [step for step in steps if step.turn == run.sent], messages
+
+    async def cancel_upstream(self, run: Run, target: Target) -> None:
+        """Ask the upstream to stop; whatever it answers, the run ends here."""
+        if run.response_id is None or not run.background:
+            return
+        path = f"/responses/{run.response_id}/cancel"
+        try:
+            await self._world.upstream.send(Request("POST", path, target, timeout=_GET_TIMEOUT))
+        except Unreachable as error:
+            log.warning("run %s: cancelling at the upstream failed: %s", run.id, error)
+
+    async def _save(self, after: Settled, target: Target) -> Run:
+        saved = await self._world.ledger.save_run(after.run, after.batch)
+        log.info("run %s on %s: %s", saved.id, saved.thread_id, saved.status)
+        self._world.conversations.drain(saved.thread_id, target)
+        return saved
+
+
+def _unclaimed(steps: Sequence[Step], changes: Sequence[Change], now: float) -> list[Change]:
+    """Close steps that an earlier worker began and the whole response does not have."""
+    claimed = {change.record.id for change in changes if change.record is not None}
+    left = [s for s in steps if s.id not in claimed and s.status == "in_progress"]
+    return closings("failed", left, (), now)

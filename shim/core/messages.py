@@ -1,0 +1,95 @@
+"""Messages: create, read, change, list, delete (Assistants spec 3.3 and 8)."""
+
+from __future__ import annotations
+
+from shim.core import conflicts, objects, pages
+from shim.core.content import mirrored, new_message
+from shim.core.looks import Looks
+from shim.core.objects import Message
+from shim.core.params import ListParams, list_params
+from shim.core.ports import Batch, World
+from shim.core.requests import Asked
+from shim.core.threads import Threads
+from shim.core.wire import Reply
+from shim.errors import Lost
+
+__all__ = ["Messages"]
+
+
+class Messages:
+    """The endpoints under `/threads/{thread_id}/messages`."""
+
+    def __init__(self, world: World, threads: Threads, looks: Looks) -> None:
+        self._world = world
+        self._threads = threads
+        self._looks = looks
+
+    async def create(self, asked: Asked) -> Reply:
+        """POST: refused while a run of the thread is active (spec 4.6)."""
+        thread = await self._threads.find(asked)
+        if (active := await self._looks.active(thread.id, asked.target)) is not None:
+            raise conflicts.busy_for_messages(active)
+        record = new_message(asked.body, thread.id, self._world.now())
+        try:
+            await self._world.ledger.add_messages(
+                thread.id, Batch(new=[record], mirror=mirrored([record]))
+            )
+        except Lost:
+            raise await self._lost(asked) from None
+        self._world.conversations.drain(thread.id, asked.target)
+        return Reply(body=objects.message(record))
+
+    async def _lost(self, asked: Asked) -> Exception:
+        """Why a message could not be added: the thread has a run now, or is gone."""
+        thread = await self._threads.find(asked)
+        active = await self._world.ledger.active_run(thread.id)
+        return conflicts.busy_for_messages(active) if active else Lost("no run is active now")
+
+    async def retrieve(self, asked: Asked) -> Reply:
+        """GET one message."""
+        await self._refreshed(asked)
+        return Reply(body=objects.message(await self._find(asked)))
+
+    async def update(self, asked: Asked) -> Reply:
+        """POST: metadata only; the answer has the older shape (spec 2.3)."""
+        await self._threads.find(asked)
+        record = await self._find(asked)
+        if "metadata" in asked.body:
+            metadata = asked.body["metadata"] or {}
+            await self._world.ledger.save_message_metadata(record.id, metadata)
+            record = await self._find(asked)
+        return Reply(body=objects.message_modified(record))
+
+    async def delete(self, asked: Asked) -> Reply:
+        """DELETE one message."""
+        thread = await self._threads.find(asked)
+        record = await self._find(asked)
+        await self._world.ledger.delete_message(thread.id, record.id)
+        self._world.conversations.drain(thread.id, asked.target)
+        return Reply(body=objects.deleted("thread.message", record.id))
+
+    async def list(self, asked: Asked) -> Reply:
+        """GET the thread's messages, or those of one run."""
+        await self._refreshed(asked)
+        params = list_params(asked.query, run_id=True)
+        await self._check_cursors(asked.id("thread"), params)
+        found = await self._world.ledger.messages(asked.id("thread"), params)
+        return Reply(body=pages.page(found, params.limit, objects.message))
+
+    async def _refreshed(self, asked: Asked) -> None:
+        thread = await self._threads.find(asked)
+        await self._looks.active(thread.id, asked.target)
+
+    async def _find(self, asked: Asked) -> Message:
+        return await self._record(asked.id("thread"), asked.id("message"))
+
+    async def _record(self, thread_id: str, message_id: str) -> Message:
+        record = await self._world.ledger.message(thread_id, message_id)
+        if record is None:
+            raise conflicts.unknown("message", message_id)
+        return record
+
+    async def _check_cursors(self, thread_id: str, params: ListParams) -> None:
+        for cursor in (params.after, params.before):
+            if cursor is not None:
+                await self._record(thread_id, cursor)

@@ -1,0 +1,52 @@
+"""A call, understood: its ids, its body, its query. Knows no endpoint and no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shim.core.wire import Call, Json, Target
+from shim.errors import ApiError
+
+__all__ = ["Asked", "check_resources"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an endpoint is given: the call, the ids in its path, and its checked body."""
+
+    call: Call
+    ids: Mapping[str, str]
+    body: Json
+
+    def id(self, kind: str) -> str:
+        """The id of that kind in the path."""
+        return self.ids[f"{kind}_id"]
+
+    @property
+    def tenant(self) -> str:
+        """Who owns what the call may see."""
+        return self.call.tenant
+
+    @property
+    def target(self) -> Target:
+        """Where upstream calls made for this call go."""
+        return self.call.target
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The decoded query."""
+        return self.call.query
+
+
+def check_resources(body: Json, path: str = "tool_resources") -> None:
+    """Refuse the helper that makes a vector store on the way, which shim does not have yet."""
+    if ((body.get("tool_resources") or {}).get("file_search") or {}).get("vector_stores"):
+        param = f"{path}.file_search.vector_stores"
+        raise ApiError(
+            400,
+            f"Unsupported parameter: '{param}' is not carried over yet. Create the store with "
+            "client.vector_stores.create(file_ids=[...]) and pass its id as vector_store_ids.",
+            param=param,
+            code="unsupported_parameter",
+        )

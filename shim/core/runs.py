@@ -1,0 +1,288 @@
+"""Runs: create, read, change, list, cancel, submit outputs (Assistants spec 3.4 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from shim.core import conflicts, objects, pages
+from shim.core.advance import Worker
+from shim.core.assistants import Assistants
+from shim.core.background import begin
+from shim.core.content import mirrored, new_message
+from shim.core.ids import mint
+from shim.core.leases import held, leased
+from shim.core.lifecycle import ACTIVE, move
+from shim.core.looks import Looks
+from shim.core.objects import RUN_SECONDS, Assistant, Message, Run, Step, Thread
+from shim.core.params import ListParams, includes, list_params
+from shim.core.ports import Batch, World
+from shim.core.requests import Asked
+from shim.core.settling import run_told
+from shim.core.threads import Threads
+from shim.core.wire import DONE, Event, Json, Reply, Target
+from shim.errors import Lost
+from shim.translate.closing import submitted_step
+from shim.translate.events import Change
+from shim.translate.items import outputs
+
+__all__ = ["Runs"]
+
+_OVERRIDES = (
+    "model",
+    "instructions",
+    "tools",
+    "temperature",
+    "top_p",
+    "reasoning_effort",
+    "response_format",
+)
+_OWN = (
+    "max_completion_tokens",
+    "max_prompt_tokens",
+    "truncation_strategy",
+    "tool_choice",
+    "parallel_tool_calls",
+)
+_NOT_OF_A_THREAD = ("id", "object", "created_at")
+
+
+class Runs:
+    """The endpoints under `/threads/{thread_id}/runs`, and `/threads/runs`."""
+
+    def __init__(
+        self, world: World, threads: Threads, assistants: Assistants, looks: Looks
+    ) -> None:
+        self._world = world
+        self._threads = threads
+        self._assistants = assistants
+        self._looks = looks
+
+    async def create(self, asked: Asked) -> Reply:
+        """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
+        includes(asked.query)
+        thread = await self._threads.find(asked)
+        assistant = await self._assistants.find(asked.tenant, asked.body["assistant_id"])
+        if (active := await self._looks.active(thread.id, asked.target)) is not None:
+            raise conflicts.busy_for_runs(active)
+        now = self._world.now()
+        given = asked.body.get("additional_messages") or ()
+        messages = [new_message(body, thread.id, now) for body in given]
+        run = self._new(asked, assistant, thread)
+        await self._check_something_to_run(run, messages)
+        try:
+            await self._world.ledger.add_run(run, Batch(new=messages, mirror=mirrored(messages)))
+        except Lost:
+            raise await self._lost(asked, thread) from None
+        return await self._begin(run, asked, _created(run))
+
+    async def create_with_thread(self, asked: Asked) -> Reply:
+        """POST /threads/runs: makes the thread too."""
+        includes(asked.query)
+        assistant = await self._assistants.find(asked.tenant, asked.body["assistant_id"])
+        given = asked.body.get("thread") or {}
+        thread, batch = self._threads.begin(given, asked.target, "thread.")
+        ignored = [f"thread.{key}" for key in _NOT_OF_A_THREAD if given.get(key) is not None]
+        notes = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
+        run = replace(self._new(asked, assistant, thread), notes=notes)
+        await self._check_something_to_run(run, batch.new)
+        await self._world.ledger.add_thread_and_run(asked.tenant, thread, run, batch)
+        created = Event("thread.created", objects.thread_event(thread))
+        return await self._begin(run, asked, [created, *_created(run)])
+
+    async def retrieve(self, asked: Asked) -> Reply:
+        """GET one run."""
+        return _shown(await self.find(asked))
+
+    async def update(self, asked: Asked) -> Reply:
+        """POST: metadata only, and not while the run is worked on."""
+        run = await self.find(asked)
+        if run.status == "in_progress":
+            raise conflicts.cannot_update(run)
+        if "metadata" in asked.body:
+            metadata = asked.body["metadata"] or {}
+            await self._world.ledger.save_run_metadata(run.id, metadata)
+            run = replace(run, metadata=metadata)
+        return _shown(run)
+
+    async def list(self, asked: Asked) -> Reply:
+        """GET the thread's runs."""
+        thread = await self._threads.find(asked)
+        await self._looks.active(thread.id, asked.target)
+        params = list_params(asked.query)
+        await self._check_cursors(thread.id, params)
+        found = await self._world.ledger.runs(thread.id, params)
+        return Reply(body=pages.page(found, params.limit, objects.run))
+
+    async def cancel(self, asked: Asked) -> Reply:
+        """POST .../cancel: answers `cancelling`; where nobody is at work, the end follows at once."""
+        while True:
+            run = await self.find(asked)
+            if run.status not in ACTIVE or run.status == "cancelling":
+                raise conflicts.cannot_cancel(run)
+            now = self._world.now()
+            try:
+                asked_to_end = move(run, "cancel", now, cancelled_by=now)
+                cancelling = await self._world.ledger.save_run(asked_to_end, Batch())
+            except Lost:
+                continue  # it moved meanwhile: decide on what it is now
+            if not held(cancelling, self._world):
+                await self._cancel_at_once(cancelling, asked.target)
+            return _shown(cancelling)
+
+    async def submit(self, asked: Asked) -> Reply:
+        """POST .../submit_tool_outputs: all open calls together, then the run goes on."""
+        run = await self.find(asked)
+        if run.status != "requires_action":
+            raise conflicts.no_outputs_wanted(run)
+        given = _outputs_for(run, asked.body["tool_outputs"])
+        steps = await self._world.ledger.open_steps(run.id)
+        now = self._world.now()
+        done = [submitted_step(step, given, now) for step in steps]
+        queued = leased(move(run, "submit", now), self._world, asked.target)
+        try:
+            batch = Batch(changed=done, items=outputs(given))
+            saved = await self._world.ledger.save_run(queued, batch)
+        except Lost:
+            raise conflicts.no_outputs_wanted(await self.find(asked)) from None
+        told = [_told(step) for step in done]
+        return await self._begin(saved, asked, [*told, run_told(saved)])
+
+    async def find(self, asked: Asked) -> Run:
+        """The run in the path as it is now, or the original's 404."""
+        thread = await self._threads.find(asked)
+        run = await self._record(thread.id, asked.id("run"))
+        return await self._looks.fresh(run, asked.target)
+
+    async def _record(self, thread_id: str, run_id: str) -> Run:
+        run = await self._world.ledger.run(thread_id, run_id)
+        if run is None:
+            raise conflicts.unknown("run", run_id)
+        return run
+
+    def _new(self, asked: Asked, assistant: Assistant, thread: Thread) -> Run:
+        body, now = asked.body, self._world.now()
+        own: dict[str, Any] = {name: body.get(name) for name in _OWN}
+        run = Run(
+            id=mint("run"),
+            created_at=int(now),
+            thread_id=thread.id,
+            assistant_id=assistant.id,
+            expires_at=int(now) + RUN_SECONDS,
+            metadata=body.get("metadata") or {},
+            tool_resources=_merged(assistant.tool_resources, thread.tool_resources, body),
+            **_effective(body, assistant),
+            **own,
+        )
+        return leased(run, self._world, asked.target)
+
+    async def _check_something_to_run(self, run: Run, messages: Sequence[Message | Step]) -> None:
+        if run.instructions:
+            return
+        history = [*messages, *await self._world.ledger.history(run.thread_id)]
+        if not any(isinstance(entry, Message) and entry.role == "user" for entry in history):
+            raise conflicts.nothing_to_run()
+
+    async def _begin(self, run: Run, asked: Asked, opening: Sequence[Event]) -> Reply:
+        """Begin the work: told as events, or left to the background."""
+        target = asked.target
+        self._world.conversations.drain(run.thread_id, target)
+        if asked.body.get("stream"):
+            worker = Worker(self._world, run, target)
+            events = self._world.workers.carry(_tell(opening, worker))
+            return Reply(events=events, headers=_noted(run))
+        dialect = self._world.upstream.dialect(target)
+        if dialect.background and self._world.store:
+            await begin(self._world, self._looks, run, target)
+        else:
+            self._world.workers.spawn(Worker(self._world, run, target).drain())
+        return _shown(run)
+
+    async def _cancel_at_once(self, run: Run, target: Target) -> None:
+        await self._looks.cancel_upstream(run, target)
+        try:
+            await self._looks.end(run, "cancelled", target)
+        except Lost:
+            return  # another look ended it
+
+    async def _lost(self, asked: Asked, thread: Thread) -> Exception:
+        """Why a run could not be put in: the thread has another now, or is gone."""
+        await self._threads.find(asked)
+        active = await self._world.ledger.active_run(thread.id)
+        return conflicts.busy_for_runs(active) if active else Lost("no run is active now")
+
+    async def _check_cursors(self, thread_id: str, params: ListParams) -> None:
+        for cursor in (params.after, params.before):
+            if cursor is not None:
+                await self._record(thread_id, cursor)
+
+
+async def _tell(opening: Sequence[Event], worker: Worker) -> AsyncGenerator[Event, None]:
+    for event in opening:
+        yield event
+    async with aclosing(worker.events()) as events:
+        async for event in events:
+            yield event
+    yield DONE
+
+
+def _created(run: Run) -> list[Event]:
+    """A new run is told of twice, with the same data (spec 6.3)."""
+    return [Event("thread.run.created", objects.run_event(run)), run_told(run)]
+
+
+def _told(step: Step) -> Event:
+    event = Change("thread.run.step.completed", step).event()
+    assert event is not None
+    return event
+
+
+def _shown(run: Run) -> Reply:
+    return Reply(body=objects.run(run), headers=_noted(run))
+
+
+def _noted(run: Run) -> dict[str, str]:
+    """The header that carries a run's notes: one line of ASCII, as headers must be."""
+    if not run.notes:
+        return {}
+    line = " ".join("; ".join(run.notes).split())
+    return {"x-shim-notes": line.encode("ascii", "replace").decode()}
+
+
+def _effective(body: Json, assistant: Assistant) -> dict[str, Any]:
+    """What the run goes by: its own setting where there is one, else the assistant's."""
+    values: dict[str, Any] = {}
+    for name in _OVERRIDES:
+        given = body.get(name)
+        values[name] = getattr(assistant, name) if given is None else given
+    values["tools"] = tuple(values["tools"])
+    if additional := body.get("additional_instructions"):
+        # the original's separator is not documented; a new line keeps the two apart
+        values["instructions"] = "\n".join(filter(None, [values["instructions"], additional]))
+    return values
+
+
+def _merged(assistant: Json, thread: Json, body: Json) -> Json:
+    """The files and stores that a run may use: the assistant's, the thread's, its own."""
+    merged: Json = {}
+    for kind, key in (("file_search", "vector_store_ids"), ("code_interpreter", "file_ids")):
+        ids = [
+            one
+            for source in (assistant, thread, body.get("tool_resources") or {})
+            for one in (source.get(kind) or {}).get(key) or ()
+        ]
+        if ids:
+            merged[kind] = {key: list(dict.fromkeys(ids))}
+    return merged
+
+
+def _outputs_for(run: Run, given: Sequence[Json]) -> dict[str, str]:
+    """The outputs by call id; refused unless exactly the open calls are answered (spec 4.5)."""
+    action = run.required_action or {}
+    expected = [call["id"] for call in action["submit_tool_outputs"]["tool_calls"]]
+    got = [output["tool_call_id"] for output in given]
+    if sorted(got) != sorted(expected):
+        raise conflicts.wrong_outputs(expected, got)
+    return {output["tool_call_id"]: output.get("output") or "" for output in given}

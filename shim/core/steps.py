@@ -1,0 +1,47 @@
+"""Run steps: read and list (Assistants spec 3.4 and 5)."""
+
+from __future__ import annotations
+
+from shim.core import conflicts, objects, pages
+from shim.core.objects import Step
+from shim.core.params import ListParams, includes, list_params
+from shim.core.ports import World
+from shim.core.requests import Asked
+from shim.core.runs import Runs
+from shim.core.wire import Reply
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """The endpoints under `/threads/{thread_id}/runs/{run_id}/steps`."""
+
+    def __init__(self, world: World, runs: Runs) -> None:
+        self._world = world
+        self._runs = runs
+
+    async def retrieve(self, asked: Asked) -> Reply:
+        """GET one step."""
+        includes(asked.query)
+        run = await self._runs.find(asked)
+        return Reply(body=objects.step(await self._find(run.id, asked.id("step"))))
+
+    async def list(self, asked: Asked) -> Reply:
+        """GET a run's steps."""
+        includes(asked.query)
+        params = list_params(asked.query)
+        run = await self._runs.find(asked)
+        await self._check_cursors(run.id, params)
+        found = await self._world.ledger.steps(run.id, params)
+        return Reply(body=pages.page(found, params.limit, objects.step))
+
+    async def _find(self, run_id: str, step_id: str) -> Step:
+        record = await self._world.ledger.step(run_id, step_id)
+        if record is None:
+            raise conflicts.unknown("run step", step_id)
+        return record
+
+    async def _check_cursors(self, run_id: str, params: ListParams) -> None:
+        for cursor in (params.after, params.before):
+            if cursor is not None:
+                await self._find(run_id, cursor)

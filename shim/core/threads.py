@@ -1,0 +1,86 @@
+"""Threads: create, read, change, delete (Assistants spec 3.2). There is no list of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shim.core import conflicts, objects
+from shim.core.content import mirrored, new_message
+from shim.core.ids import mint
+from shim.core.objects import Thread
+from shim.core.ports import Batch, Mirror, World
+from shim.core.requests import Asked, check_resources
+from shim.core.wire import Json, Reply, Target
+from shim.errors import Lost
+
+__all__ = ["Threads", "opening"]
+
+
+class Threads:
+    """The endpoints `/threads` and `/threads/{thread_id}`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def create(self, asked: Asked) -> Reply:
+        """POST /threads, with messages to begin with if any are given."""
+        record, batch = self.begin(asked.body, asked.target)
+        await self._world.ledger.add_thread(asked.tenant, record, batch)
+        self._world.conversations.drain(record.id, asked.target)
+        return Reply(body=objects.thread(record))
+
+    def begin(self, body: Json, target: Target, path: str = "") -> tuple[Thread, Batch]:
+        """The thread of a create-thread body and what it starts with, not stored yet."""
+        check_resources(body, f"{path}tool_resources")
+        now = self._world.now()
+        record = Thread(
+            id=mint("thread"),
+            created_at=int(now),
+            metadata=body.get("metadata") or {},
+            tool_resources=_given(body),
+        )
+        messages = [new_message(each, record.id, now) for each in body.get("messages") or ()]
+        wanted = self._world.conversations.wanted(target)
+        mirror = [opening(), *mirrored(messages)] if wanted else []
+        return record, Batch(new=messages, mirror=mirror)
+
+    async def retrieve(self, asked: Asked) -> Reply:
+        """GET /threads/{thread_id}."""
+        return Reply(body=objects.thread_read(await self.find(asked)))
+
+    async def update(self, asked: Asked) -> Reply:
+        """POST /threads/{thread_id}: metadata and tool_resources replace what is there."""
+        record = await self.find(asked)
+        if "metadata" in asked.body:
+            record = replace(record, metadata=asked.body["metadata"] or {})
+        if "tool_resources" in asked.body:
+            record = replace(record, tool_resources=_given(asked.body))
+        await self._world.ledger.save_thread(record)
+        return Reply(body=objects.thread(record))
+
+    async def delete(self, asked: Asked) -> Reply:
+        """DELETE /threads/{thread_id}, with all that hangs on it."""
+        record = await self.find(asked)
+        try:
+            await self._world.ledger.delete_thread(record.id)
+        except Lost:
+            raise conflicts.unknown("thread", record.id) from None
+        self._world.conversations.clean(record.id, asked.target)
+        return Reply(body=objects.deleted("thread", record.id))
+
+    async def find(self, asked: Asked) -> Thread:
+        """The thread in the path, or the original's 404."""
+        record = await self._world.ledger.thread(asked.tenant, asked.id("thread"))
+        if record is None:
+            raise conflicts.unknown("thread", asked.id("thread"))
+        return record
+
+
+def opening() -> Mirror:
+    """Says that a thread shall have a conversation."""
+    return Mirror("open", {})
+
+
+def _given(body: Json) -> Json:
+    resources = body.get("tool_resources") or {}
+    return {kind: given for kind, given in resources.items() if given is not None}

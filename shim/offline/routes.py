@@ -1,0 +1,43 @@
+"""The table of endpoints. Knows paths; what is not in it does not exist."""
+
+from __future__ import annotations
+
+import re
+
+from shim.offline import conversations, models, refusals, responses
+from shim.offline.service import Endpoint
+
+__all__ = ["find"]
+
+_ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "/responses", responses.create),
+    ("POST", "/responses/input_tokens", responses.count),
+    ("GET", "/responses/{}", responses.retrieve),
+    ("DELETE", "/responses/{}", responses.delete),
+    ("POST", "/responses/{}/cancel", responses.cancel),
+    ("GET", "/responses/{}/input_items", responses.input_items),
+    ("POST", "/conversations", conversations.create),
+    ("GET", "/conversations/{}", conversations.retrieve),
+    ("POST", "/conversations/{}", conversations.update),
+    ("DELETE", "/conversations/{}", conversations.delete),
+    ("POST", "/conversations/{}/items", conversations.create_items),
+    ("GET", "/conversations/{}/items", conversations.items_page),
+    ("GET", "/conversations/{}/items/{}", conversations.retrieve_item),
+    ("DELETE", "/conversations/{}/items/{}", conversations.delete_item),
+    ("GET", "/models", models.listing),
+    ("GET", "/models/{}", models.retrieve),
+)
+
+_TABLE = [
+    (method, re.compile(pattern.replace("{}", "([^/]+)")), endpoint)
+    for method, pattern, endpoint in _ROUTES
+]
+
+
+def find(method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]:
+    """The endpoint of a request, and the ids in its path."""
+    for known, pattern, endpoint in _TABLE:
+        match = pattern.fullmatch(path)
+        if known == method and match:
+            return endpoint, match.groups()
+    raise refusals.no_url(method, path)

@@ -1,0 +1,160 @@
+"""The embedded upstream as a real HTTP server on the loopback address. Knows sockets, no API."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from shim.offline.feed import PATIENCE
+from shim.offline.transport import strip_base
+from shim.offline.wire import Broken, Feed, Response
+
+__all__ = ["Served"]
+
+_GRACE = 2.0
+
+
+class _Gone(Exception):  # noqa: N818 - the client went away, or the server is closing
+    """Nobody is there to answer any more."""
+
+
+class _Server(ThreadingHTTPServer):
+    """Keeps track of its connections, so that closing it closes them."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, handle: Callable[..., Response]) -> None:
+        self.handle_call = handle
+        self.closing = threading.Event()
+        self.connections: set[Any] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.connections.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients may go away; that is no error of the server's."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's word
+        """Requests are logged by the upstream itself."""
+
+    def _serve(self) -> None:
+        url = urlsplit(self.path)
+        path, headers, body = strip_base(url.path), dict(self.headers.items()), self._body()
+        response = self.server.handle_call(self.command, path, url.query, headers, body)
+        try:
+            self._wait(1e9 if response.broken in ("hang", "timeout") else response.after)
+            self._write(response)
+        except (Broken, _Gone, OSError):
+            self._abort()
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _serve  # noqa: N815 - the base class's names
+
+    def _body(self) -> bytes:
+        if "chunked" in self.headers.get("transfer-encoding", ""):
+            return b"".join(self._chunks())
+        return self.rfile.read(int(self.headers.get("content-length") or 0))
+
+    def _chunks(self) -> Any:
+        while (size := int(self.rfile.readline().split(b";")[0], 16)) > 0:
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def _write(self, response: Response) -> None:
+        if response.broken:
+            raise Broken
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        if isinstance(response.body, bytes):
+            self.send_header("content-length", str(len(response.body)))
+            self.end_headers()
+            self.wfile.write(response.body)
+        else:
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self._write_stream(response.body)
+
+    def _write_stream(self, feed: Feed) -> None:
+        while (step := feed.step()) is not None:
+            if isinstance(step, bytes):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(step), step))
+            else:
+                self._wait(min(step, PATIENCE))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, unless the client leaves or the server closes meanwhile."""
+        due = time.monotonic() + seconds
+        while (left := due - time.monotonic()) > 0:
+            if self.server.closing.wait(min(left, PATIENCE)) or self._left():
+                raise _Gone
+
+    def _left(self) -> bool:
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+
+    def _abort(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+class Served:
+    """A running server: use it as a context manager, or `close` it."""
+
+    def __init__(self, handle: Callable[..., Response], port: int = 0) -> None:
+        self._server = _Server(port, handle)
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(PATIENCE,), name="shim-offline", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and close every connection."""
+        self._server.closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        for connection in list(self._server.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        due = time.monotonic() + _GRACE
+        while self._server.connections and time.monotonic() < due:
+            time.sleep(0.005)
+        self._server.server_close()
+
+    def __enter__(self) -> Served:  # noqa: PYI034 - Self is not in Python 3.10
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

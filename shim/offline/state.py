@@ -1,0 +1,129 @@
+"""What the upstream remembers: conversations, responses, items. Knows no request, no shape."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from shim.offline import ids, objects, refusals
+from shim.offline.context import Links
+from shim.offline.ids import Partition
+from shim.offline.jobs import Job
+from shim.offline.wire import Json, Refused
+
+__all__ = ["Conversation", "State", "page", "whole_number"]
+
+_LOCKED = (
+    "Another process is currently operating on this conversation. Please retry in a few seconds."
+)
+
+
+@dataclass
+class Conversation:
+    """A conversation, its items in order, and the job that holds its lock."""
+
+    metadata: Json
+    partition: Partition = field(default_factory=Partition)
+    created_at: int = field(default_factory=lambda: int(time.time()))
+    items: list[Json] = field(default_factory=list)
+    holder: Job | None = None
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        self.id = self.id or ids.conversation_id(self.partition.hex)
+
+    def object(self) -> Json:
+        """The conversation as it is shown."""
+        return objects.conversation(self.id, self.created_at, self.metadata)
+
+    def free(self) -> None:
+        """Refuse if a response is using the conversation (spec 1.6)."""
+        if self.holder is not None and not self.holder.over:
+            raise Refused(_LOCKED, param="conversation", code="conversation_locked")
+
+
+@dataclass
+class State:
+    """Everything that outlives a request."""
+
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
+    _running: list[tuple[Job, Conversation | None]] = field(default_factory=list)
+    _items: dict[str, Json] = field(default_factory=dict)
+
+    def conversation(self, key: str) -> Conversation:
+        """A conversation by its id."""
+        if key not in self.conversations:
+            raise refusals.not_found("Conversation", key)
+        return self.conversations[key]
+
+    def job(self, key: str) -> Job:
+        """A stored response by its id."""
+        if key not in self.jobs:
+            raise refusals.not_found("Response", key)
+        return self.jobs[key]
+
+    def item(self, key: str) -> Json | None:
+        """A stored item by its id."""
+        return self._items.get(key)
+
+    def remember(self, items: list[Json]) -> None:
+        """Let items be found by their ids."""
+        self._items.update((item["id"], item) for item in items)
+
+    def start(self, job: Job, conversation: Conversation | None, *, stored: bool) -> None:
+        """Take up a job. What is not stored leaves nothing in a conversation either (spec 1.5)."""
+        self.links.learn(job.course.final["output"])
+        if conversation is not None:
+            conversation.holder = job
+        if stored:
+            self.jobs[job.id] = job
+            self._running.append((job, conversation))
+
+    def settle(self) -> None:
+        """Carry into the conversations what has ended by now."""
+        if not self._running:
+            return
+        for job, conversation in self._running:
+            if job.over:
+                self._finish(job, conversation)
+        self._running = [each for each in self._running if not each[0].settled]
+
+    def _finish(self, job: Job, conversation: Conversation | None) -> None:
+        job.settled = True
+        made = job.object()
+        self.remember([*job.inputs, *made["output"]])
+        if conversation is None or made["status"] not in ("completed", "incomplete"):
+            return
+        conversation.items += [*job.inputs, *made["output"]]
+
+
+def page(items: list[Json], query: dict[str, str]) -> Json:
+    """A page of items, newest first unless asked otherwise (spec 1.1)."""
+    order, after, limit = query.get("order", "desc"), query.get("after"), _limit(query)
+    if order not in ("asc", "desc"):
+        raise refusals.unsupported_value("order", order, ("asc", "desc"))
+    ordered = items if order == "asc" else items[::-1]
+    keys = [item["id"] for item in ordered]
+    if after is not None and after not in keys:
+        raise refusals.not_found("Item", after)
+    begin = keys.index(after) + 1 if after is not None else 0
+    return objects.listing(ordered[begin : begin + limit], has_more=len(keys) > begin + limit)
+
+
+def whole_number(query: dict[str, str], name: str, default: int) -> int:
+    """A number of a query."""
+    text = query.get(name, str(default))
+    if not text.removeprefix("-").isdecimal():
+        raise refusals.wrong_type(name, "an integer", text)
+    return int(text)
+
+
+def _limit(query: dict[str, str]) -> int:
+    limit = whole_number(query, "limit", 20)
+    if limit < 1:
+        raise refusals.below("limit", "integer", 1, limit)
+    if limit > 100:
+        raise refusals.above("limit", "integer", 100, limit)
+    return limit

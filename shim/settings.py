@@ -1,0 +1,166 @@
+"""The settings: the one reader of the environment, and the only place where parts are put together.
+
+Arguments beat the environment, the environment beats the default; all is checked when Settings is
+built. Which settings there are stands in the README.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shim.errors import SettingsError
+
+if TYPE_CHECKING:
+    from shim.core.ports import Upstream, Workers
+    from shim.core.wire import Handler
+    from shim.storage.sqlite import Database
+
+__all__ = ["Settings", "open_database", "wire"]
+
+log = logging.getLogger("shim")
+log.addHandler(logging.NullHandler())
+
+_SQLITE = "sqlite:///"
+_CHOICES = {
+    "mode": ("responses",),
+    "conversations": ("auto", "upstream", "local"),
+    "history": ("items", "messages"),
+    "dialect": ("", "openai", "azure", "generic"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set. Build it with `Settings.load(...)`; raises SettingsError for bad values.
+
+    `database_url` is `sqlite:////absolute/path.db`, `sqlite:///relative.db` or
+    `sqlite:///:memory:`; empty means a file in the user's data directory. `models` maps the model
+    names of old assistants to those asked for now.
+    """
+
+    upstream_url: str = ""
+    upstream_key: str = field(default="", repr=False)
+    database_url: str = ""
+    mode: str = "responses"
+    dialect: str = ""
+    store: bool = True
+    conversations: str = "auto"
+    history: str = "items"
+    models: Mapping[str, str] = field(default_factory=dict)
+    log: str = ""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                known = ", ".join(choice for choice in choices if choice)
+                raise SettingsError(
+                    f"SHIM_{name.upper()}={getattr(self, name)!r} is not one of: {known}"
+                )
+        if self.database_url and not self.database_url.startswith(_SQLITE):
+            raise SettingsError(
+                f"SHIM_DATABASE_URL={self.database_url!r} is not a SQLite URL: use "
+                "sqlite:////absolute/path.db (PostgreSQL is not supported yet)"
+            )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """The settings given, then those of the environment, then the defaults."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            text = environ.get(f"SHIM_{each.name.upper()}", "").strip()
+            if text:
+                values[each.name] = _parsed(each.name, text)
+        settings = cls(**{**values, **given})
+        if settings.log:
+            _log_at(settings.log)
+        return settings
+
+    def database_path(self) -> str:
+        """The path of the SQLite file, or `:memory:`."""
+        if self.database_url:
+            return self.database_url.removeprefix(_SQLITE)
+        from platformdirs import user_data_dir  # noqa: PLC0415 - needed only where nothing is set
+
+        return str(Path(user_data_dir("shim", appauthor=False)) / "shim.db")
+
+
+def _parsed(name: str, text: str) -> Any:
+    match name:
+        case "store":
+            return _flag(text)
+        case "models":
+            return _models(text)
+        case _:
+            return text
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+        raise SettingsError(f"SHIM_STORE={text!r} is neither true nor false")
+    return text.lower() in ("true", "1", "yes")
+
+
+def _models(text: str) -> dict[str, str]:
+    try:
+        models = json.loads(text)
+    except ValueError:
+        models = None
+    if isinstance(models, dict) and all(isinstance(name, str) for name in models.values()):
+        return models
+    raise SettingsError(
+        f'SHIM_MODELS={text!r} is not a JSON object of model names: use {{"gpt-4": "gpt-5.1"}}'
+    )
+
+
+def _log_at(level: str) -> None:
+    if not isinstance(logging.getLevelName(level.upper()), int):
+        raise SettingsError(f"SHIM_LOG={level!r} is not a level: debug, info, warning or error")
+    log.setLevel(level.upper())
+    if not any(not isinstance(handler, logging.NullHandler) for handler in log.handlers):
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+
+
+def open_database(settings: Settings, workers: Workers) -> Database:
+    """The database that the settings name; says once where a new file is made."""
+    from shim.storage.sqlite import SQLite  # noqa: PLC0415 - see `wire`
+
+    path = settings.database_path()
+    if path != ":memory:" and not Path(path).exists():
+        log.warning("shim keeps threads and assistants in the new file %s", path)
+    return SQLite(path, workers.sleep)
+
+
+def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Handler:
+    """The engine over a database, an upstream and workers of one colour.
+
+    Imports the engine here, so that a program pays for it with its first Assistants call.
+    """
+    from shim.conversation.mirror import Mirrors  # noqa: PLC0415
+    from shim.core.engine import Engine  # noqa: PLC0415
+    from shim.core.ports import World  # noqa: PLC0415
+    from shim.storage.ledger import Ledger  # noqa: PLC0415
+    from shim.storage.outbox import Outbox  # noqa: PLC0415
+
+    database = open_database(settings, workers)
+    ledger = Ledger(database)
+    mode = settings.conversations if settings.store else "local"
+    mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode)
+    world = World(
+        ledger=ledger,
+        upstream=upstream,
+        workers=workers,
+        conversations=mirrors,
+        store=settings.store,
+        pairs=settings.history == "items",
+        models=settings.models,
+    )
+    return Engine(world)

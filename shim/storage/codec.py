@@ -1,0 +1,66 @@
+"""Records as rows and back. Knows which fields of a record stand in columns of their own.
+
+What is looked up, compared or changed alone has a column; the rest of a record is one JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from shim.core.objects import Assistant, Message, Run, Step, Thread, Usage
+from shim.storage.sqlite import Row
+
+__all__ = ["dump", "load", "pack", "unpack", "unpack_thread"]
+
+Record = TypeVar("Record", Assistant, Message, Run, Step)
+
+_COLUMNS: dict[type, frozenset[str]] = {
+    Assistant: frozenset({"id", "version"}),
+    Message: frozenset({"id", "thread_id", "run_id", "position", "metadata"}),
+    Run: frozenset({"id", "thread_id", "status", "version", "metadata"}),
+    Step: frozenset({"id", "thread_id", "run_id", "type", "position"}),
+}
+_PACKED = {
+    kind: tuple(f.name for f in fields(kind) if f.name not in columns)
+    for kind, columns in _COLUMNS.items()
+}
+_TUPLES = frozenset({"tools", "content", "attachments", "notes", "include"})
+_USAGES = frozenset({"usage", "used"})
+
+dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda usage: _numbers(usage)).encode
+load = json.loads
+
+
+def pack(record: Assistant | Message | Run | Step) -> str:
+    """The JSON text of the fields that have no column."""
+    return dump({name: getattr(record, name) for name in _PACKED[type(record)]})
+
+
+def unpack(kind: type[Record], row: Row) -> Record:
+    """The record of a row that holds its columns and `data`; fields unknown here are left out."""
+    stored = load(row["data"])
+    values: dict[str, Any] = {name: stored[name] for name in _PACKED[kind] if name in stored}
+    for name in _COLUMNS[kind]:
+        values[name] = load(row[name]) if name == "metadata" else row[name]
+    for name in _TUPLES & values.keys():
+        values[name] = tuple(values[name])
+    for name in _USAGES & values.keys():
+        values[name] = None if values[name] is None else Usage(*values[name])
+    return kind(**values)
+
+
+def unpack_thread(row: Row) -> Thread:
+    """The thread of a row joined with its mirror's conversation id."""
+    return Thread(
+        id=row["id"],
+        created_at=row["created_at"],
+        metadata=load(row["metadata"]),
+        tool_resources=load(row["tool_resources"]),
+        conversation_id=row["conversation_id"],
+    )
+
+
+def _numbers(usage: Usage) -> list[int]:
+    return [usage.prompt, usage.completion, usage.cached, usage.reasoning]

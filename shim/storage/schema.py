@@ -1,0 +1,110 @@
+"""The schema, as ordered migrations. Knows tables; not the records in them.
+
+A database remembers how many migrations it has seen. One that has seen more than this code knows
+was written by a newer shim and is refused, since its rules are not known here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from shim.errors import StoreTooNew
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+_FIRST = """
+CREATE TABLE assistants (
+  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, position BIGINT NOT NULL,
+  version INTEGER NOT NULL, data TEXT NOT NULL
+);
+CREATE INDEX assistants_by_tenant ON assistants (tenant, position);
+CREATE TABLE assistant_versions (
+  id TEXT NOT NULL, version INTEGER NOT NULL, saved_at BIGINT NOT NULL, data TEXT NOT NULL,
+  PRIMARY KEY (id, version)
+);
+CREATE TABLE threads (
+  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, created_at BIGINT NOT NULL,
+  next_position BIGINT NOT NULL, metadata TEXT NOT NULL, tool_resources TEXT NOT NULL
+);
+CREATE INDEX threads_by_tenant ON threads (tenant, created_at);
+CREATE TABLE messages (
+  id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, run_id TEXT, position BIGINT NOT NULL,
+  metadata TEXT NOT NULL, data TEXT NOT NULL
+);
+CREATE UNIQUE INDEX messages_by_thread ON messages (thread_id, position);
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, position BIGINT NOT NULL, status TEXT NOT NULL,
+  version INTEGER NOT NULL, metadata TEXT NOT NULL, data TEXT NOT NULL
+);
+CREATE UNIQUE INDEX runs_by_thread ON runs (thread_id, position);
+CREATE UNIQUE INDEX one_active_run ON runs (thread_id)
+  WHERE status IN ('queued', 'in_progress', 'requires_action', 'cancelling');
+CREATE TABLE steps (
+  id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, run_id TEXT NOT NULL, type TEXT NOT NULL,
+  position BIGINT NOT NULL, data TEXT NOT NULL
+);
+CREATE INDEX steps_by_run ON steps (run_id, position);
+CREATE INDEX steps_by_thread ON steps (thread_id, position);
+CREATE TABLE turns (
+  run_id TEXT NOT NULL, number INTEGER NOT NULL, thread_id TEXT NOT NULL,
+  response_id TEXT, items TEXT NOT NULL, PRIMARY KEY (run_id, number)
+);
+CREATE INDEX turns_by_thread ON turns (thread_id);
+CREATE TABLE refused_parameters (
+  server TEXT NOT NULL, model TEXT NOT NULL, name TEXT NOT NULL,
+  PRIMARY KEY (server, model, name)
+);
+CREATE TABLE mirrors (
+  thread_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, conversation_id TEXT,
+  owner TEXT, lease_until DOUBLE PRECISION NOT NULL, failures INTEGER NOT NULL, problem TEXT
+);
+CREATE TABLE outbox (
+  thread_id TEXT NOT NULL, position BIGINT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL,
+  ambiguous INTEGER NOT NULL, PRIMARY KEY (thread_id, position)
+);
+CREATE TABLE mirrored_items (
+  thread_id TEXT NOT NULL, message_id TEXT NOT NULL, item_id TEXT NOT NULL,
+  PRIMARY KEY (thread_id, message_id, item_id)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""Each is a script that takes the schema one step on; the order is the history, never changed."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to this code's schema; raises StoreTooNew where it is beyond it."""
+    if _seen(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _apply(connection)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _apply(connection: sqlite3.Connection) -> None:
+    seen = _seen(connection)
+    if seen > len(MIGRATIONS):
+        raise StoreTooNew(
+            f"this database has schema {seen}, this version of shim knows {len(MIGRATIONS)}: "
+            "upgrade shim (pip install -U assistants-shim) or use another SHIM_DATABASE_URL"
+        )
+    for script in MIGRATIONS[seen:]:
+        for statement in script.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+    connection.execute("CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL)")
+    connection.execute("DELETE FROM shim_schema")
+    connection.execute("INSERT INTO shim_schema VALUES (?)", (len(MIGRATIONS),))
+
+
+def _seen(connection: sqlite3.Connection) -> int:
+    known = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'shim_schema'"
+    ).fetchall()
+    if not known:
+        return 0
+    return int(connection.execute("SELECT version FROM shim_schema").fetchone()[0])

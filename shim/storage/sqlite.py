@@ -1,0 +1,188 @@
+"""SQLite behind the `Database` port. Knows connections and locks; not what is stored.
+
+Statements run inline in both colours: a write takes microseconds, less than any hop to a thread.
+Connections are taken from a pool that belongs to this process id, so that a client made before a
+fork works after it, and returned before anything is awaited.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from shim.core.ids import mint
+from shim.errors import Lost, SettingsError
+from shim.storage.schema import migrate
+
+__all__ = ["Database", "Row", "SQLite", "Statement"]
+
+Row = Mapping[str, Any]
+
+_BUSY_MILLISECONDS = 50
+_GIVE_UP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with `:name` parameters; `expect` is the number of rows it must touch, if that matters."""
+
+    sql: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    expect: int | None = None
+
+
+class Database(Protocol):
+    """Runs statements all-or-nothing, in one transaction."""
+
+    async def execute(self, *statements: Statement) -> list[Sequence[Row]]:
+        """The rows of each statement; raises Lost, and keeps nothing, where `expect` is not met."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+class SQLite:
+    """A database file, or `:memory:` for one that lives as long as this object."""
+
+    def __init__(self, path: str, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._path = path
+        self._sleep = sleep
+        self._pool: deque[sqlite3.Connection] = deque()
+        self._inherited: list[deque[sqlite3.Connection]] = []
+        self._process = 0
+        self._memory = f"file:{mint('shim')}?mode=memory&cache=shared" if path == ":memory:" else None
+        self._anchor: sqlite3.Connection | None = None
+
+    async def execute(self, *statements: Statement) -> list[Sequence[Row]]:
+        """Run the statements in one transaction; waits for other writers, outside of any lock."""
+        give_up = time.monotonic() + _GIVE_UP_SECONDS
+        pause = 0.002
+        while True:
+            try:
+                with self._connection() as connection:
+                    return _run(connection, statements)
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > give_up:
+                    raise
+            await self._sleep(pause)
+            pause = min(pause * 1.5, 0.1)
+
+    def close(self) -> None:
+        """Close the pooled connections; the next statement opens new ones."""
+        while self._pool:
+            with contextlib.suppress(sqlite3.Error, IndexError):
+                self._pool.pop().close()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._process != os.getpid():
+            self._start()
+        try:
+            connection = self._pool.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._pool.append(connection)
+
+    def _start(self) -> None:
+        """Begin anew in this process: connections of a parent must not be used, nor closed."""
+        if self._process:
+            self._inherited.append(self._pool)
+            self._pool = deque()
+        if self._memory is None:
+            _make_folder(Path(self._path))
+        else:
+            self._anchor = self._open()
+        with contextlib.closing(self._open()) as connection:
+            migrate(connection)
+        self._process = os.getpid()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._memory or self._path,
+                timeout=_BUSY_MILLISECONDS / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                uri=self._memory is not None,
+            )
+        except sqlite3.OperationalError as error:
+            raise SettingsError(_unusable(self._path, error)) from error
+        connection.row_factory = sqlite3.Row
+        _configure(connection, wal=self._memory is None)
+        return connection
+
+
+def _configure(connection: sqlite3.Connection, *, wal: bool) -> None:
+    give_up = time.monotonic() + _GIVE_UP_SECONDS
+    while wal:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # switching to WAL needs the file for itself for a moment and knows no busy timeout
+            if not _is_busy(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.005)
+        else:
+            break
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
+def _run(connection: sqlite3.Connection, statements: tuple[Statement, ...]) -> list[Sequence[Row]]:
+    if len(statements) == 1 and statements[0].sql.startswith("SELECT"):
+        return [connection.execute(statements[0].sql, statements[0].params).fetchall()]
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        rows = [_one(connection, statement) for statement in statements]
+    except sqlite3.IntegrityError as error:
+        connection.execute("ROLLBACK")
+        raise Lost(str(error)) from error
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return rows
+
+
+def _one(connection: sqlite3.Connection, statement: Statement) -> Sequence[Row]:
+    cursor = connection.execute(statement.sql, statement.params)
+    rows = cursor.fetchall()
+    if statement.expect is not None and cursor.rowcount != statement.expect:
+        raise Lost(f"expected {statement.expect} rows, touched {cursor.rowcount}")
+    return rows
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    text = str(error)
+    return "locked" in text or "busy" in text
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(_unusable(str(path), error)) from error
+
+
+def _unusable(path: str, error: Exception) -> str:
+    return (
+        f"the database file {path} cannot be opened ({error}); "
+        "set SHIM_DATABASE_URL=sqlite:////path/to/shim.db to a place that can be written"
+    )

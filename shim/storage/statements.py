@@ -1,0 +1,159 @@
+"""The SQL that writes threads and what hangs on them. Knows tables and order, nothing of when.
+
+Rows that belong to a thread's sequence get their positions from the thread's row, which one
+statement moves before the rows are put in: that orders them and serialises writers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from shim.core.objects import Assistant, Message, Run, Step, Thread
+from shim.core.ports import Batch, Mirror
+from shim.storage.codec import dump, pack
+from shim.storage.sqlite import Statement
+
+__all__ = [
+    "ACTIVE",
+    "assistant_version",
+    "changed",
+    "moved_run",
+    "new_assistant",
+    "new_thread",
+    "placed",
+    "turn",
+]
+
+Entry = Message | Step | Run | Mirror
+
+ACTIVE = "('queued', 'in_progress', 'requires_action', 'cancelling')"
+_IDLE = f" AND NOT EXISTS (SELECT 1 FROM runs WHERE thread_id = :thread AND status IN {ACTIVE})"
+_POSITION = "(SELECT next_position FROM threads WHERE id = :thread) - :back"
+
+_INSERTS: dict[type, str] = {
+    Message: f"INSERT INTO messages VALUES (:id, :thread, :run, {_POSITION}, :metadata, :data)",
+    Step: f"INSERT INTO steps VALUES (:id, :thread, :run, :type, {_POSITION}, :data)",
+    Run: f"INSERT INTO runs VALUES (:id, :thread, {_POSITION}, :status, 0, :metadata, :data)",
+    Mirror: f"INSERT INTO outbox SELECT :thread, {_POSITION}, :kind, :payload, 0 "
+    "WHERE EXISTS (SELECT 1 FROM mirrors WHERE thread_id = :thread)",
+}
+
+
+def placed(thread_id: str, entries: Sequence[Entry], *, idle: bool = False) -> list[Statement]:
+    """Put entries into a thread's sequence, in order; with `idle`, only if no run is active."""
+    if not entries:
+        return []
+    params = {"thread": thread_id, "count": len(entries)}
+    advance = "UPDATE threads SET next_position = next_position + :count WHERE id = :thread"
+    statements = [Statement(advance + (_IDLE if idle else ""), params, expect=1)]
+    for index, entry in enumerate(entries):
+        values = {**_values(entry), "thread": thread_id, "back": len(entries) - index}
+        statements.append(Statement(_INSERTS[type(entry)], values))
+    return statements
+
+
+def _values(entry: Entry) -> dict[str, object]:
+    match entry:
+        case Message():
+            metadata = dump(entry.metadata)
+            return {"id": entry.id, "run": entry.run_id, "metadata": metadata, "data": pack(entry)}
+        case Step():
+            return {"id": entry.id, "run": entry.run_id, "type": entry.type, "data": pack(entry)}
+        case Run():
+            metadata = dump(entry.metadata)
+            return {
+                "id": entry.id,
+                "status": entry.status,
+                "metadata": metadata,
+                "data": pack(entry),
+            }
+        case Mirror():
+            return {"kind": entry.kind, "payload": dump(entry.payload)}
+
+
+def new_assistant(tenant: str, record: Assistant) -> Statement:
+    """A new assistant; assistants are ordered by when they were put in."""
+    return Statement(
+        "INSERT INTO assistants VALUES (:id, :tenant, :position, :version, :data)",
+        {
+            "id": record.id,
+            "tenant": tenant,
+            "position": time.time_ns(),
+            "version": record.version,
+            "data": pack(record),
+        },
+    )
+
+
+def assistant_version(record: Assistant) -> Statement:
+    """Keep this version of an assistant."""
+    return Statement(
+        "INSERT INTO assistant_versions VALUES (:id, :version, :saved_at, :data)",
+        {
+            "id": record.id,
+            "version": record.version,
+            "saved_at": int(time.time()),
+            "data": pack(record),
+        },
+    )
+
+
+def new_thread(tenant: str, record: Thread, batch: Batch) -> list[Statement]:
+    """A new thread with what it starts with, and the row of its conversation if it gets one."""
+    params = {
+        "id": record.id,
+        "tenant": tenant,
+        "created_at": record.created_at,
+        "metadata": dump(record.metadata),
+        "resources": dump(record.tool_resources),
+    }
+    thread = "INSERT INTO threads VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)"
+    mirror = "INSERT INTO mirrors VALUES (:id, :tenant, NULL, NULL, 0, 0, NULL)"
+    statements = [Statement(thread, params)]
+    if batch.mirror:
+        statements.append(Statement(mirror, params))
+    return statements
+
+
+def moved_run(run: Run, was: int) -> Statement:
+    """The run as it is now, if its stored version is `was`."""
+    return Statement(
+        "UPDATE runs SET status = :status, version = :version, data = :data "
+        "WHERE id = :id AND version = :was",
+        {
+            "id": run.id,
+            "status": run.status,
+            "version": run.version,
+            "data": pack(run),
+            "was": was,
+        },
+        expect=1,
+    )
+
+
+def changed(record: Message | Step) -> Statement:
+    """A message or step as it is now; metadata and position are left alone."""
+    table = "messages" if isinstance(record, Message) else "steps"
+    return Statement(
+        f"UPDATE {table} SET data = :data WHERE id = :id",  # noqa: S608 - our own table
+        {"id": record.id, "data": pack(record)},
+    )
+
+
+def turn(run: Run, batch: Batch) -> list[Statement]:
+    """The items a response gave or a caller submitted; versions of the run order them."""
+    if not batch.items and batch.response_id is None:
+        return []
+    return [
+        Statement(
+            "INSERT INTO turns VALUES (:run, :number, :thread, :response, :items)",
+            {
+                "run": run.id,
+                "number": run.version,
+                "thread": run.thread_id,
+                "response": batch.response_id,
+                "items": dump(list(batch.items)),
+            },
+        )
+    ]

@@ -1,0 +1,412 @@
+"""One response of a run as Assistants events. Pure: events in, changes out; no clock, no storage.
+
+`RunTranslator.feed` takes the upstream's stream events one by one, or only the last of them: what
+the events before it should have said is made up from the whole response that it carries. So a
+polled response, a stream, and a stream with holes end in the same records.
+
+Order of events: Assistants spec 6.3. A response's usage belongs to its last step, so a step that is
+done is held until the next one begins (and then completes with zeros) or the response ends.
+Items of unknown types make no step; they are kept, as they are, with the response's items.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from shim.core.ids import mint
+from shim.core.objects import Message, Run, Step, Usage, message, step_event
+from shim.core.wire import Event, Json
+from shim.translate.calls import Calls
+from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
+from shim.translate.failures import error_of, last_error
+from shim.translate.writing import Writing
+
+__all__ = ["Change", "Outcome", "RunTranslator", "usage_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to a step or message: to be stored, to be told, or both.
+
+    `name` is the event's (None: only stored). `new` records are put in, others replaced.
+    """
+
+    name: str | None
+    record: Message | Step | None = None
+    new: bool = False
+    delta: Json | None = None
+
+    def event(self) -> Event | None:
+        """The event to tell the caller, if any."""
+        if self.name is None:
+            return None
+        if self.delta is not None:
+            return Event(self.name, self.delta)
+        shown = message(self.record) if isinstance(self.record, Message) else None
+        return Event(self.name, shown or step_event(self.record))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a response ended. `kind`: completed, calls, incomplete, failed or cancelled.
+
+    `calls` are the function calls now waiting, as `required_action` lists them. `items` are the
+    response's output items as they came. `reason` is the upstream's for an incomplete response;
+    `error` is the run's `last_error` for a failed one.
+    """
+
+    kind: str
+    usage: Usage
+    items: Sequence[Json] = ()
+    calls: Sequence[Json] = ()
+    reason: str | None = None
+    error: Json | None = None
+
+
+class RunTranslator:
+    """Translates the events of one response of a run.
+
+    `known` are records that an earlier worker already made for this response, in order: they are
+    taken up instead of new ones, so that nothing appears twice.
+    """
+
+    def __init__(
+        self, run: Run, known: Sequence[Step] = (), messages: Sequence[Message] = ()
+    ) -> None:
+        self.response_id: str | None = None
+        self.outcome: Outcome | None = None
+        self._run = run
+        self._known = list(known)
+        self._messages = {record.id: record for record in messages}
+        self._step: Step | None = None
+        self._writing: Writing | None = None
+        self._calls: list[Calls] = []
+        self._finished: Counter[str] = Counter()
+        self._items: list[Json] = []
+
+    def feed(self, event: Json, now: float) -> list[Change]:
+        """What an upstream event changes; unknown events change nothing."""
+        handler = _HANDLERS.get(event.get("type", ""))
+        return handler(self, event, now) if handler is not None else []
+
+    def abort(self, ending: str, now: float, error: Json | None = None) -> list[Change]:
+        """End what is open because the run failed, was cancelled or expired."""
+        changes = []
+        open_steps = [group.record() for group in self._calls]
+        if self._writing is not None and self._step is not None:
+            changes.append(self._end_message(ENDINGS[ending], now))
+            open_steps.append(self._step)
+        elif self._step is not None and self._step.type == "message_creation":
+            changes.append(self._complete_step(now, Usage()))
+        open_steps += [step for step in self._known if step.status == "in_progress"]
+        for step in open_steps:
+            ended = ended_step(step, ending, now, error)
+            changes.append(Change(f"thread.run.step.{ending}", ended))
+        self._step, self._calls, self._known = None, [], []
+        return changes
+
+    # envelope
+
+    def _begun(self, event: Json, _now: float) -> list[Change]:
+        self.response_id = event.get("response", {}).get("id") or self.response_id
+        return []
+
+    def _ended(self, event: Json, now: float) -> list[Change]:
+        response = event.get("response") or {}
+        self._begun(event, now)
+        status = response.get("status") or event["type"].removeprefix("response.")
+        used = usage_of(response)
+        if status in ("failed", "cancelled"):
+            error = last_error(response.get("error") or {})
+            self.outcome = Outcome(status, used, self._all_items(response), error=error)
+            return []
+        return self._closed(response, status, used, now)
+
+    def _closed(self, response: Json, status: str, used: Usage, now: float) -> list[Change]:
+        reason = (response.get("incomplete_details") or {}).get("reason")
+        short = None if status == "completed" else reason or "max_output_tokens"
+        changes = [
+            change
+            for item in self._unfinished(response.get("output") or ())
+            for change in self._item(item, frozenset(), now, short)
+        ]
+        if self._writing is not None:
+            changes.append(self._finish_message(now, short))
+        calls = [call for group in self._calls for call in group.required()] if not short else []
+        changes += self._rest(now, used, waiting=short is None)
+        kind = "calls" if calls else status
+        self.outcome = Outcome(kind, used, self._all_items(response), calls, reason=short)
+        return changes
+
+    def _unfinished(self, output: Sequence[Json]) -> list[Json]:
+        """The items of a whole response whose end was not seen: matched by kind and order.
+
+        Not by index, since output indices can skip, nor by id, since not every server gives one.
+        """
+        seen: Counter[str] = Counter()
+        missing = []
+        for item in output:
+            kind = item.get("type", "")
+            seen[kind] += 1
+            if seen[kind] > self._finished[kind]:
+                missing.append(item)
+        return missing
+
+    def _rest(self, now: float, used: Usage, *, waiting: bool) -> list[Change]:
+        """Close or park the steps; the response's tokens go to the last of them."""
+        changes = []
+        last = self._step
+        for group in self._calls:
+            is_last = last is None or group.step.id == last.id
+            parked = replace(group.record(), usage=used if is_last else Usage())
+            if waiting:
+                changes.append(Change(None, parked))
+            else:
+                done = completed_step(parked, now, parked.usage or Usage())
+                changes.append(Change("thread.run.step.completed", done))
+        if last is not None and last.type == "message_creation":
+            changes.append(self._complete_step(now, used))
+        self._step = None
+        return changes
+
+    def _all_items(self, response: Json) -> Sequence[Json]:
+        return response.get("output") or self._items
+
+    def _failed(self, event: Json, _now: float) -> list[Change]:
+        error = last_error(error_of(event))
+        self.outcome = Outcome("failed", Usage(), self._items, error=error)
+        return []
+
+    # items
+
+    def _added(self, event: Json, now: float) -> list[Change]:
+        item = event.get("item") or {}
+        match item.get("type"):
+            case "message":
+                return self._open_message(now)
+            case "function_call":
+                return self._open_call(item, _names(event, item), now)
+            case _:
+                return []
+
+    def _item_done(self, event: Json, now: float) -> list[Change]:
+        item = event.get("item") or {}
+        self._items.append(item)
+        if item.get("type") == "message" and item.get("status") == "incomplete":
+            return []  # the reason comes with the end of the response
+        return self._item(item, _names(event, item), now, None)
+
+    def _item(
+        self, item: Json, names: frozenset[object], now: float, short: str | None
+    ) -> list[Change]:
+        """A whole item: open it if it is not, add what is missing, close it."""
+        self._finished[item.get("type", "")] += 1
+        match item.get("type"):
+            case "message":
+                changes = [] if self._writing is not None else self._open_message(now)
+                changes += self._settled(item)
+                cut = None if item.get("status") == "completed" else short
+                return [*changes, self._finish_message(now, cut)]
+            case "function_call":
+                names |= _names({}, item)
+                changes = [] if self._group(names) else self._open_call(item, names, now)
+                return changes + self._settled_call(item, names)
+            case _:
+                return []
+
+    # messages
+
+    def _open_message(self, now: float) -> list[Change]:
+        changes = self._make_way(now)
+        step = self._take_known("message_creation")
+        record = self._message_of(step) if step else self._new_message(now)
+        step = step or self._new_step("message_creation", now, record)
+        self._step, self._writing = step, Writing(record)
+        fresh = record.id not in self._messages
+        return [
+            *changes,
+            Change("thread.run.step.created", step, new=fresh),
+            Change("thread.run.step.in_progress", step),
+            Change("thread.message.created", record, new=fresh),
+            Change("thread.message.in_progress", record),
+        ]
+
+    def _text(self, event: Json, now: float) -> list[Change]:
+        return self._piece(event, "text", now)
+
+    def _refusal(self, event: Json, now: float) -> list[Change]:
+        return self._piece(event, "refusal", now)
+
+    def _piece(self, event: Json, kind: str, now: float) -> list[Change]:
+        changes = [] if self._writing is not None else self._open_message(now)
+        if event.get("delta") and self._writing is not None:
+            entry = self._writing.add(event.get("content_index", 0), kind, event["delta"])
+            changes.append(self._message_delta(entry))
+        return changes
+
+    def _settled(self, item: Json) -> list[Change]:
+        if self._writing is None:
+            return []
+        deltas = []
+        for index, part in enumerate(item.get("content") or ()):
+            kind = "refusal" if part.get("type") == "refusal" else "text"
+            whole = part.get("refusal" if kind == "refusal" else "text")
+            if isinstance(whole, str):
+                deltas.append(self._writing.settle(index, kind, whole))
+        return [self._message_delta(entry) for entry in deltas if entry is not None]
+
+    def _message_delta(self, entry: Json) -> Change:
+        assert self._writing is not None
+        delta = {
+            "id": self._writing.message.id,
+            "object": "thread.message.delta",
+            "delta": {"content": [entry]},
+        }
+        return Change("thread.message.delta", delta=delta)
+
+    def _finish_message(self, now: float, short: str | None) -> Change:
+        if short is not None:
+            return self._end_message(_MESSAGE_REASONS.get(short, short), now)
+        assert self._writing is not None
+        done = replace(self._writing.written(), status="completed", completed_at=int(now))
+        self._writing = None
+        return Change("thread.message.completed", done)
+
+    def _end_message(self, reason: str, now: float) -> Change:
+        assert self._writing is not None
+        ended = ended_message(self._writing.written(), reason, now)
+        self._writing = None
+        return Change("thread.message.incomplete", ended)
+
+    # function calls
+
+    def _open_call(self, item: Json, names: frozenset[object], now: float) -> list[Change]:
+        changes: list[Change] = []
+        if self._step is None or self._step.type != "tool_calls":
+            changes = self._make_way(now)
+            known = self._take_known("tool_calls")
+            self._step = known or self._new_step("tool_calls", now)
+            self._calls.append(Calls(self._step))
+            changes += [
+                Change("thread.run.step.created", self._step, new=known is None),
+                Change("thread.run.step.in_progress", self._step),
+            ]
+        group = self._calls[-1]
+        return [*changes, _step_delta(group.step, group.open(item, names))]
+
+    def _arguments(self, event: Json, _now: float) -> list[Change]:
+        names = _names(event, {})
+        group = self._group(names)
+        if group is None or not event.get("delta"):
+            return []
+        return [_step_delta(group.step, group.add(names, event["delta"]))]
+
+    def _settled_call(self, item: Json, names: frozenset[object]) -> list[Change]:
+        group = self._group(names)
+        entry = group.settle(names, item.get("arguments")) if group else None
+        return [_step_delta(group.step, entry)] if group and entry else []
+
+    def _group(self, names: frozenset[object]) -> Calls | None:
+        return next((group for group in self._calls if group.has(names)), None)
+
+    # steps
+
+    def _make_way(self, now: float) -> list[Change]:
+        """Close what is open before the next step begins."""
+        changes = []
+        if self._writing is not None:
+            changes.append(self._finish_message(now, None))
+        if self._step is not None and self._step.type == "message_creation":
+            changes.append(self._complete_step(now, Usage()))
+        self._step = None
+        return changes
+
+    def _complete_step(self, now: float, used: Usage) -> Change:
+        assert self._step is not None
+        done = completed_step(self._step, now, used)
+        self._step = None
+        return Change("thread.run.step.completed", done)
+
+    def _take_known(self, kind: str) -> Step | None:
+        return self._known.pop(0) if self._known and self._known[0].type == kind else None
+
+    def _message_of(self, step: Step) -> Message:
+        return self._messages[step.step_details["message_creation"]["message_id"]]
+
+    def _new_message(self, now: float) -> Message:
+        run = self._run
+        return Message(
+            id=mint("msg"),
+            created_at=int(now),
+            thread_id=run.thread_id,
+            role="assistant",
+            content=(),
+            assistant_id=run.assistant_id,
+            run_id=run.id,
+            status="in_progress",
+        )
+
+    def _new_step(self, kind: str, now: float, of: Message | None = None) -> Step:
+        made: Json = {"message_creation": {"message_id": of.id}} if of else {"tool_calls": []}
+        run = self._run
+        return Step(
+            id=mint("step"),
+            created_at=int(now),
+            run_id=run.id,
+            assistant_id=run.assistant_id,
+            thread_id=run.thread_id,
+            type=kind,
+            expires_at=run.expires_at,
+            step_details={"type": kind, **made},
+            turn=run.sent,
+        )
+
+
+_MESSAGE_REASONS = {"max_output_tokens": "max_tokens"}
+
+_HANDLERS: dict[str, Callable[[RunTranslator, Json, float], list[Change]]] = {
+    "response.created": RunTranslator._begun,
+    "response.queued": RunTranslator._begun,
+    "response.in_progress": RunTranslator._begun,
+    "response.output_item.added": RunTranslator._added,
+    "response.output_item.done": RunTranslator._item_done,
+    "response.output_text.delta": RunTranslator._text,
+    "response.refusal.delta": RunTranslator._refusal,
+    "response.function_call_arguments.delta": RunTranslator._arguments,
+    "response.completed": RunTranslator._ended,
+    "response.incomplete": RunTranslator._ended,
+    "response.failed": RunTranslator._ended,
+    "response.cancelled": RunTranslator._ended,
+    "error": RunTranslator._failed,
+}
+
+
+def usage_of(response: Json) -> Usage:
+    """The tokens of a response, in the Responses or the older spelling; zeros where none are given."""
+    given = response.get("usage") or {}
+    details = given.get("input_tokens_details") or given.get("prompt_tokens_details") or {}
+    spent = given.get("output_tokens_details") or given.get("completion_tokens_details") or {}
+    return Usage(
+        prompt=given.get("input_tokens", given.get("prompt_tokens")) or 0,
+        completion=given.get("output_tokens", given.get("completion_tokens")) or 0,
+        cached=details.get("cached_tokens") or 0,
+        reasoning=spent.get("reasoning_tokens") or 0,
+    )
+
+
+def _names(event: Json, item: Json) -> frozenset[object]:
+    """All by which a stream may speak of an item: its place, its id, the id of its call."""
+    given = (event.get("output_index"), event.get("item_id"), item.get("id"), item.get("call_id"))
+    return frozenset(name for name in given if name is not None)
+
+
+def _step_delta(step: Step, entry: Json) -> Change:
+    details = {"type": "tool_calls", "tool_calls": [entry]}
+    delta = {
+        "id": step.id,
+        "object": "thread.run.step.delta",
+        "delta": {"step_details": details},
+    }
+    return Change("thread.run.step.delta", delta=delta)

@@ -1,0 +1,92 @@
+"""What an upstream error means for a run. Pure: knows codes and texts, sends nothing.
+
+Assistants knew three codes in `last_error` (spec 4.10); the upstream's text is kept as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from shim.core.wire import Json
+
+__all__ = ["droppable", "error_of", "is_overflow", "last_error"]
+
+_RATE = frozenset(
+    {
+        "rate_limit_exceeded",
+        "slow_down",
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+    }
+)
+_SERVER = frozenset({"server_error", "vector_store_timeout", "server_is_overloaded"})
+
+# what a run can do without: sampling a model refuses, and extras that shim itself adds
+_DROPPABLE = frozenset(
+    {
+        "temperature",
+        "top_p",
+        "reasoning",
+        "parallel_tool_calls",
+        "prompt_cache_key",
+        "metadata",
+        "include",
+        "stream_options",
+    }
+)
+_REFUSAL = re.compile(
+    r"(?:unsupported|unknown|unrecognized)[ _](?:parameter|value|request argument)", re.IGNORECASE
+)
+_REFUSAL_CODES = frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value"})
+_QUOTED = re.compile(r"['\"`]([A-Za-z_]+)(?:\.[A-Za-z_.]+)?['\"`]")
+
+
+def last_error(error: Mapping[str, object], status: int | None = None) -> Json:
+    """The `last_error` of a run for an error object, and for the HTTP status it came with."""
+    message = error.get("message") or "The server had an error processing your request."
+    return {"code": _code(str(error.get("code") or ""), status), "message": str(message)}
+
+
+def _code(code: str, status: int | None) -> str:
+    if code in _RATE or status == 429:
+        return "rate_limit_exceeded"
+    if code in _SERVER:
+        return "server_error"
+    if status is None:
+        return "server_error" if not code else "invalid_prompt"
+    return "invalid_prompt" if status in (400, 404, 413, 422) else "server_error"
+
+
+def error_of(body: Json) -> Json:
+    """The error object inside a body or event, nested or flat (Responses spec 3.2)."""
+    error = body.get("error")
+    if isinstance(error, dict):
+        return error
+    if isinstance(error, str):
+        return {"message": error}
+    return body
+
+
+def is_overflow(body: Json) -> bool:
+    """Whether the input did not fit into the model's context."""
+    error = error_of(body)
+    message = str(error.get("message", "")).lower()
+    return (
+        error.get("code") == "context_length_exceeded"
+        or "context window" in message
+        or "maximum context length" in message
+    )
+
+
+def droppable(body: Json, request: Json) -> str | None:
+    """The parameter of a request that an error refuses and that the run can do without."""
+    error = error_of(body)
+    message = str(error.get("message", ""))
+    if error.get("code") not in _REFUSAL_CODES and not _REFUSAL.search(message):
+        return None
+    named = [str(error.get("param") or "").split(".")[0], *_QUOTED.findall(message)]
+    return next((name for name in named if name in _DROPPABLE and name in request), None)

@@ -1,0 +1,141 @@
+"""Messages and tool steps as items of a response's input or of a conversation. Pure.
+
+No ids are sent on what is replayed (a replayed id unlinks the copy in a conversation, Responses
+spec 1.5), and a call without its output is never sent (spec 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shim.core.objects import Message, Step
+from shim.core.wire import Json
+
+__all__ = ["message_item", "message_text", "outputs", "pair_items", "replayed"]
+
+
+def message_item(message: Message, *, plain: bool = False) -> Json | None:
+    """The item for a message; None for one without anything to send.
+
+    `plain` sends an assistant's text as a string, which every server takes. Images that an
+    assistant made cannot be sent back (spec 10) and are left out.
+    """
+    if message.role == "assistant":
+        content = _assistant_content(message, plain=plain)
+    else:
+        content = [_input_part(part) for part in message.content]
+    return {"type": "message", "role": message.role, "content": content} if content else None
+
+
+def message_text(message: Message) -> str:
+    """The text of a message, its refusals included."""
+    return "".join(_part_text(part) for part in message.content)
+
+
+def _part_text(part: Json) -> str:
+    match part["type"]:
+        case "text":
+            return str(part["text"]["value"])
+        case "refusal":
+            return str(part["refusal"])
+        case _:
+            return ""
+
+
+def _assistant_content(message: Message, *, plain: bool) -> str | list[Json]:
+    if plain:
+        return message_text(message)
+    parts: list[Json] = []
+    for part in message.content:
+        if part["type"] == "refusal":
+            parts.append({"type": "refusal", "refusal": part["refusal"]})
+        elif text := _part_text(part):
+            parts.append({"type": "output_text", "text": text, "annotations": []})
+    return parts
+
+
+def _input_part(part: Json) -> Json:
+    match part["type"]:
+        case "image_url":
+            given = part["image_url"]
+            url = {"type": "input_image", "image_url": given["url"]}
+            return {**url, "detail": given.get("detail") or "auto"}
+        case "image_file":
+            given = part["image_file"]
+            file = {"type": "input_image", "file_id": given["file_id"]}
+            return {**file, "detail": given.get("detail") or "auto"}
+        case _:
+            return {"type": "input_text", "text": part["text"]["value"]}
+
+
+def pair_items(step: Step) -> list[Json]:
+    """The calls of a tool step that have outputs, then those outputs."""
+    calls = [
+        call
+        for call in step.step_details["tool_calls"]
+        if call["type"] == "function" and call["function"].get("output") is not None
+    ]
+    return [_call_item(call) for call in calls] + [
+        _output_item(call["id"], call["function"]["output"]) for call in calls
+    ]
+
+
+def outputs(given: dict[str, str]) -> list[Json]:
+    """The items that hand outputs, by call id, to the next response."""
+    return [_output_item(call_id, output) for call_id, output in given.items()]
+
+
+def _call_item(call: Json) -> Json:
+    function = call["function"]
+    return {
+        "type": "function_call",
+        "call_id": call["id"],
+        "name": function["name"],
+        "arguments": function["arguments"],
+    }
+
+
+def _output_item(call_id: str, output: str) -> Json:
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def replayed(items: Sequence[Json], *, stored: bool, plain: bool) -> list[Json]:
+    """The items of the current run as the next response gets them.
+
+    Verbatim where the upstream has stored them; else without ids, and without reasoning that is
+    not carried in encrypted form, since unstored ids are refused (spec 4.2). Plain servers get
+    bare calls and texts. A call whose output is missing is left out.
+    """
+    answered = {item["call_id"] for item in items if item.get("type") == "function_call_output"}
+    kept = [item for item in items if _is_whole(item, answered)]
+    if plain:
+        return [bare for item in kept if (bare := _bare(item)) is not None]
+    return kept if stored else [_unstored(item) for item in kept if _is_portable(item)]
+
+
+def _is_whole(item: Json, answered: set[str]) -> bool:
+    return item.get("type") != "function_call" or item["call_id"] in answered
+
+
+def _is_portable(item: Json) -> bool:
+    return item.get("type") != "reasoning" or bool(item.get("encrypted_content"))
+
+
+def _unstored(item: Json) -> Json:
+    if item.get("type") == "reasoning":
+        return item
+    return {key: value for key, value in item.items() if key not in ("id", "status")}
+
+
+def _bare(item: Json) -> Json | None:
+    match item.get("type"):
+        case "function_call":
+            keys = ("type", "call_id", "name", "arguments")
+            return {key: item[key] for key in keys}
+        case "function_call_output":
+            return item
+        case "message":
+            text = "".join(str(part.get("text", "")) for part in item.get("content", ()))
+            return {"type": "message", "role": "assistant", "content": text} if text else None
+        case _:
+            return None

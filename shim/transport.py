@@ -1,0 +1,309 @@
+"""The HTTP client that shim puts under an SDK client, of the given client's own HTTP module.
+
+Knows how a request becomes a `Call` and a `Reply` its response. Answers `/assistants` and
+`/threads` by a handler and leaves all else to the client it was given; knows no Assistants
+semantics, and nothing of the SDK.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from shim import drive
+from shim.core.ports import Upstream, Workers
+from shim.core.wire import Call, Handler, Reply, Target, encode_event, encode_json
+from shim.errors import ApiError, SettingsError, ShimError, Unreachable
+from shim.upstream.dialect import AZURE, choose
+from shim.upstream.http import AsyncUpstream, BlockingUpstream, module_of
+from shim.workers import AsyncWorkers, BlockingWorkers
+
+if TYPE_CHECKING:
+    from shim.settings import Settings
+
+__all__ = ["Wiring", "mounted"]
+
+log = logging.getLogger("shim")
+
+Wiring = Callable[[Any, Upstream, Workers], Handler]
+
+GRACE = 5.0
+"""Seconds that closing a client waits for runs still going on."""
+
+_OURS = re.compile(r"(?P<base>.*?)/(?P<path>(?:assistants|threads)(?:/.*)?)", re.DOTALL)
+_AZURE_BASE = re.compile(r"(?P<root>.*?/openai)(?:/deployments/[^/]+|/v1)?")
+
+# Headers that belong to the one request they came with, not to its sender.
+_NOT_FORWARDED = re.compile(
+    r"x-stainless-.*|openai-beta|content-.*|accept.*|host|connection|cookie|transfer-encoding"
+    r"|idempotency-key|expect|te|trailer|upgrade|keep-alive|proxy-.*"
+)
+
+
+def mounted(given: Any, settings: Settings | None, wiring: Wiring | None) -> Any:
+    """The given HTTP client behind one of ours."""
+    if isinstance(given, _Mounted):
+        given.door.adopt(settings, wiring)
+        return given
+    http = module_of(given)
+    if isinstance(given, http.Client):
+        door = _kin(_BlockingDoor, http.BaseTransport)(given, settings, wiring)
+        return _kin(_BlockingClient, http.Client)(given, door)
+    door = _kin(_AsyncDoor, http.AsyncBaseTransport)(given, settings, wiring)
+    return _kin(_AsyncClient, http.AsyncClient)(given, door)
+
+
+@cache
+def _kin(ours: type, theirs: type) -> Any:
+    """A class of ours that is also one of the HTTP module in hand, `httpx` or `httpx2`."""
+    return type(ours.__name__.lstrip("_"), (ours, theirs), {})
+
+
+def _located(url: Any) -> re.Match[str] | None:
+    """Base and path of an Assistants URL; OpenAI's ChatKit has threads of its own."""
+    match = _OURS.fullmatch(url.path)
+    return None if match is None or match["base"].endswith("/chatkit") else match
+
+
+def _shared(name: str) -> Any:
+    """A property that both clients have in common; the given one holds it."""
+
+    def get(self: _Mounted) -> Any:
+        return getattr(self.given, name)
+
+    def put(self: _Mounted, value: Any) -> None:
+        if "given" in vars(self):  # else the constructor of the HTTP client is at work
+            setattr(self.given, name, value)
+
+    return property(get, put)
+
+
+class _Mounted:
+    """What marks an HTTP client as ours. What it is asked to merge, the given client holds."""
+
+    headers = _shared("headers")
+    params = _shared("params")
+    cookies = _shared("cookies")
+    timeout = _shared("timeout")
+    base_url = _shared("base_url")
+    event_hooks = _shared("event_hooks")
+    auth = _shared("auth")
+
+    def __init__(self, given: Any, door: _Door) -> None:
+        super().__init__(transport=door, trust_env=given.trust_env)  # type: ignore[call-arg]
+        self.given = given
+        self.door = door
+
+
+class _BlockingClient(_Mounted):
+    def send(self, request: Any, **options: Any) -> Any:
+        if _located(request.url) is None:
+            return self.given.send(request, **options)
+        return super().send(request, **options)  # type: ignore[misc]
+
+
+class _AsyncClient(_Mounted):
+    async def send(self, request: Any, **options: Any) -> Any:
+        if _located(request.url) is None:
+            return await self.given.send(request, **options)
+        return await super().send(request, **options)  # type: ignore[misc]
+
+
+class _Door:
+    """What the transports of both colours share."""
+
+    def __init__(self, given: Any, settings: Settings | None, wiring: Wiring | None) -> None:
+        self.given = given
+        self.settings = settings
+        self._http = module_of(given)
+        self._wiring = wiring
+        self._handler: Handler | None = None
+        self._locks: dict[int, threading.Lock] = {}
+
+    def adopt(self, settings: Settings | None, wiring: Wiring | None) -> None:
+        """Take what a second mount says, as long as nothing was carried by the first."""
+        if (settings or self.settings, wiring or self._wiring) == (self.settings, self._wiring):
+            return
+        if self._handler is not None or self.settings is not None:
+            raise SettingsError("the client is mounted already, with other settings")
+        self.settings, self._wiring = settings, wiring or self._wiring
+
+    def handler(self) -> Handler:
+        """The handler, wired at the first call; a lock held across a fork is not waited for."""
+        if self._handler is None:
+            with self._locks.setdefault(os.getpid(), threading.Lock()):
+                if self._handler is None:
+                    self._handler = self._wired()
+        return self._handler
+
+    def _wired(self) -> Handler:
+        if self._wiring is not None:
+            return self._wiring(self.settings, *self.ports())
+        from shim.settings import Settings, wire  # noqa: PLC0415 - imports all of the engine
+
+        self.settings = self.settings or Settings.load()
+        return wire(self.settings, *self.ports())
+
+    def ports(self) -> tuple[Upstream, Workers]:
+        """The upstream and the workers in this door's colour."""
+        raise NotImplementedError
+
+    def call(self, request: Any) -> Call:
+        """The request as a call."""
+        match = _located(request.url)
+        assert match is not None
+        query = request.url.params.multi_items()
+        return Call(
+            method=request.method,
+            path=f"/{match['path']}",
+            target=_target(request, match["base"], self.settings),
+            query=tuple(pair for pair in query if pair[0] != "api-version"),
+            body=request.content,
+            headers=dict(request.headers),
+        )
+
+    def refused(self, request: Any, error: Exception) -> Reply:
+        """What the caller gets for an error: an answer, or the HTTP library's own error."""
+        match error:
+            case ApiError():
+                return Reply(error.status, error.body(), headers=error.headers)
+            case Unreachable():
+                kind = self._http.ReadError if error.sent else self._http.ConnectError
+                raise kind(str(error), request=request) from error
+            case ShimError():
+                return _failed(str(error))
+            case _:
+                log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+                return _failed(f"shim failed: {type(error).__name__}: {error}")
+
+    def response(self, reply: Reply, events: type, began: float) -> Any:
+        """The reply as a response of the HTTP module in hand."""
+        headers = {
+            "openai-version": "2020-10-01",
+            "openai-processing-ms": str(int((time.monotonic() - began) * 1000)),
+            "x-request-id": f"req_{uuid.uuid4().hex}",
+            "content-type": "application/json",
+            **reply.headers,
+        }
+        if reply.events is None:
+            content = encode_json(reply.body or {})
+            return self._http.Response(reply.status, headers=headers, content=content)
+        headers["content-type"] = "text/event-stream; charset=utf-8"
+        return self._http.Response(reply.status, headers=headers, stream=events(reply.events))
+
+
+async def _answer(handler: Handler, call: Call) -> Reply:
+    return await handler(call)
+
+
+def _failed(message: str) -> Reply:
+    error = ApiError(500, message, type="server_error", headers={"x-should-retry": "false"})
+    return Reply(error.status, error.body(), headers=error.headers)
+
+
+class _BlockingDoor(_Door):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._workers = BlockingWorkers()
+
+    def ports(self) -> tuple[Upstream, Workers]:
+        return BlockingUpstream(self.given, self._workers.sleep), self._workers
+
+    def handle_request(self, request: Any) -> Any:
+        began = time.monotonic()
+        request.read()
+        try:
+            reply = drive.run(_answer(self.handler(), self.call(request)))
+        except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
+            reply = self.refused(request, error)
+        return self.response(reply, _kin(_BlockingEvents, self._http.SyncByteStream), began)
+
+    def close(self) -> None:
+        if self._workers.flush(GRACE):
+            self.given.close()
+        else:
+            self._workers.spawn(self._close_later())
+
+    async def _close_later(self) -> None:
+        self._workers.flush(None)
+        self.given.close()
+
+
+class _AsyncDoor(_Door):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._workers = AsyncWorkers()
+
+    def ports(self) -> tuple[Upstream, Workers]:
+        return AsyncUpstream(self.given, self._workers.sleep), self._workers
+
+    async def handle_async_request(self, request: Any) -> Any:
+        began = time.monotonic()
+        await request.aread()
+        try:
+            reply = await self.handler()(self.call(request))
+        except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
+            reply = self.refused(request, error)
+        return self.response(reply, _kin(_AsyncEvents, self._http.AsyncByteStream), began)
+
+    async def aclose(self) -> None:
+        if await self._workers.aflush(GRACE):
+            await self.given.aclose()
+        else:
+            self._workers.spawn(self._close_later())
+
+    async def _close_later(self) -> None:
+        await self._workers.aflush(None)
+        await self.given.aclose()
+
+
+class _BlockingEvents:
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(encode_event, drive.iterate(self._events))
+
+    def close(self) -> None:
+        drive.run(self._events.aclose())
+
+
+class _AsyncEvents:
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for event in self._events:
+            yield encode_event(event)
+
+    async def aclose(self) -> None:
+        await self._events.aclose()
+
+
+def _target(request: Any, base: str, settings: Settings | None) -> Target:
+    """Where the upstream calls for a request go, with what its sender sent of itself."""
+    headers = {k: v for k, v in request.headers.items() if not _NOT_FORWARDED.fullmatch(k)}
+    url = settings.upstream_url if settings is not None else None
+    if settings is not None and settings.upstream_key:
+        for name in ("api-key", "openai-organization", "openai-project"):
+            headers.pop(name, None)
+        headers["authorization"] = f"Bearer {settings.upstream_key}"
+    timeout = request.extensions.get("timeout")
+    return Target(url.rstrip("/") if url else _base_url(request.url, base), headers, timeout)
+
+
+def _base_url(url: Any, base: str) -> str:
+    """What comes before `/responses`: on Azure the v1 API, which has no dated version."""
+    origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
+    match = _AZURE_BASE.fullmatch(base)
+    azure = choose(origin) is AZURE
+    if match and (azure or "api-version" in url.params):
+        return f"{origin}{match['root']}/v1"
+    return f"{origin}{base}/openai/v1" if azure else origin + base

@@ -1,0 +1,84 @@
+"""Server-sent events as they come in: bytes to payloads. Knows framing, and no event's meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from shim.core.wire import Json
+from shim.errors import Unreachable
+
+__all__ = ["EventParser"]
+
+# The three line ends of the format and no other: JSON may hold a raw U+2028.
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventParser:
+    """Takes bytes as they arrive and gives the payload of each event that they complete."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._name = ""
+        self._data: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> Iterator[Json]:
+        """The payloads completed by these bytes."""
+        for line in self._lines(chunk):
+            if payload := self._line(line):
+                yield payload
+
+    def end(self) -> Iterator[Json]:
+        """The payload of a last event that lacks its closing blank line, if it is whole."""
+        for line in (b"".join(self._pieces).rstrip(b"\r"), b""):
+            try:
+                payload = self._line(line)
+            except Unreachable:
+                return
+            if payload:
+                yield payload
+
+    def _lines(self, chunk: bytes) -> list[bytes]:
+        if b"\n" not in chunk and b"\r" not in chunk and not self._half_end():
+            self._pieces.append(chunk)
+            return []
+        text = b"".join((*self._pieces, chunk))
+        # A carriage return at the very end may be the first half of a line end: it waits.
+        held = b"\r" if text.endswith(b"\r") else b""
+        *lines, rest = _LINE_END.split(text[: len(text) - len(held)])
+        self._pieces = [rest + held]
+        return lines
+
+    def _half_end(self) -> bool:
+        return bool(self._pieces) and self._pieces[-1].endswith(b"\r")
+
+    def _line(self, line: bytes) -> Json | None:
+        if not line:
+            return self._dispatch()
+        field, _, value = line.removeprefix(b"\xef\xbb\xbf").partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value)
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+        return None
+
+    def _dispatch(self) -> Json | None:
+        name, text = self._name, b"\n".join(self._data)
+        self._name, self._data = "", []
+        if not text or text.strip() == b"[DONE]":
+            return None
+        try:
+            payload = json.loads(text)
+        except ValueError as error:
+            raise Unreachable("the upstream sent an event that is not JSON", sent=True) from error
+        return _typed(payload, name) if isinstance(payload, dict) else None
+
+
+def _typed(payload: Json, name: str) -> Json:
+    """The payload with its `type`: the event's name, or `error` for a bare error object."""
+    if payload.get("type"):
+        return payload
+    kind = name or ("error" if payload.get("error") else "")
+    return {**payload, "type": kind} if kind else payload

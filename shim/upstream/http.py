@@ -1,0 +1,272 @@
+"""Carries requests to a Responses server over a given HTTP client, `httpx` or `httpx2`.
+
+Knows the client's two methods `build_request` and `send`, and which of its errors leave open
+whether the server acted. Imports neither library: the client's own class says which one it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from shim.core.ports import Answer, Dialect, Request
+from shim.core.wire import Json, Target
+from shim.errors import Unreachable
+from shim.upstream.dialect import choose
+from shim.upstream.events import EventParser
+from shim.upstream.retry import repeat
+
+__all__ = ["AsyncUpstream", "BlockingUpstream", "HttpStream", "module_of"]
+
+_MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def module_of(client: object) -> Any:
+    """The module, `httpx` or `httpx2`, whose client this is."""
+    for kind in type(client).__mro__:
+        root = kind.__module__.partition(".")[0]
+        if root in {"httpx", "httpx2"}:
+            return sys.modules[root]
+    raise TypeError(f"{type(client).__name__} is no client of httpx or httpx2")
+
+
+class _Upstream:
+    """What both colours share; a subclass says how bytes are sent, read and given up."""
+
+    def __init__(self, client: Any, sleep: Sleep, dialect: str | None = None) -> None:
+        self._client = client
+        self._http = module_of(client)
+        self._sleep = sleep
+        self._dialect = dialect
+
+    def dialect(self, target: Target) -> Dialect:
+        """What the server at the target can do, as far as its name tells."""
+        return choose(target.base_url, self._dialect)
+
+    async def send(self, request: Request) -> Answer:
+        """Send and read the whole answer."""
+        return await repeat(lambda: self._once(request), request, self._sleep)
+
+    async def open(self, request: Request) -> HttpStream:
+        """Send and return once the headers are there."""
+        return await repeat(lambda: self._begin(request), request, self._sleep)
+
+    async def _once(self, request: Request) -> Answer:
+        response = await self._transmit(request, "application/json")
+        status, headers = response.status_code, dict(response.headers)
+        return Answer(status, _body(status, await self._whole(response)), headers)
+
+    async def _begin(self, request: Request) -> HttpStream:
+        response = await self._transmit(request, "text/event-stream")
+        status, headers = response.status_code, dict(response.headers)
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if status < 400 and kind != "application/json":
+            return HttpStream(status, headers, response=response, upstream=self)
+        return HttpStream(status, headers, body=_body(status, await self._whole(response)))
+
+    async def _transmit(self, request: Request, accept: str) -> Any:
+        if self._client.is_closed:
+            raise Unreachable("the HTTP client is closed", sent=False)
+        with self.failures():
+            return await self._send(self._build(request, accept))
+
+    def _build(self, request: Request, accept: str) -> Any:
+        headers = {**request.target.headers, "accept": accept}
+        content = None
+        if request.body is not None:
+            headers["content-type"] = "application/json"
+            content = _encode(request.body)
+        timeout = _timeout(request.target.timeout if request.timeout is None else request.timeout)
+        return self._client.build_request(
+            request.method,
+            request.target.base_url + request.path,
+            params=list(request.query) or None,
+            headers=headers,
+            content=content,
+            extensions={} if timeout is None else {"timeout": timeout},
+        )
+
+    async def _whole(self, response: Any) -> bytes:
+        try:
+            with self.failures(answering=True):
+                return await self._read(response)
+        finally:
+            await self.close(response)
+
+    @contextmanager
+    def failures(self, *, answering: bool = False) -> Iterator[None]:
+        """Turn the HTTP library's errors into Unreachable; `answering` once the request is out."""
+        http = self._http
+        before = (
+            http.ConnectError,
+            http.ConnectTimeout,
+            http.PoolTimeout,
+            http.ProxyError,
+            http.UnsupportedProtocol,
+        )
+        try:
+            yield
+        except before as error:
+            raise Unreachable(_words(error), sent=answering) from error
+        except (http.RequestError, http.StreamError, *_unmapped()) as error:
+            raise Unreachable(_words(error), sent=True) from error
+
+    async def _send(self, request: Any) -> Any:
+        raise NotImplementedError
+
+    async def _read(self, response: Any) -> bytes:
+        raise NotImplementedError
+
+    def chunks(self, response: Any) -> AsyncGenerator[bytes, None]:
+        """The decoded bytes of an answer as they arrive."""
+        raise NotImplementedError
+
+    async def close(self, response: Any) -> None:
+        """Give the connection back; safe to call twice."""
+        raise NotImplementedError
+
+
+class BlockingUpstream(_Upstream):
+    """Sends over a blocking client; never suspends."""
+
+    async def _send(self, request: Any) -> Any:
+        return self._client.send(request, stream=True)
+
+    async def _read(self, response: Any) -> bytes:
+        content: bytes = response.read()
+        return content
+
+    async def chunks(self, response: Any) -> AsyncGenerator[bytes, None]:
+        """The decoded bytes of an answer as they arrive."""
+        with self.failures(answering=True):
+            for chunk in response.iter_bytes():
+                yield chunk
+
+    async def close(self, response: Any) -> None:
+        """Give the connection back; safe to call twice."""
+        response.close()
+
+
+class AsyncUpstream(_Upstream):
+    """Sends over an async client."""
+
+    async def _send(self, request: Any) -> Any:
+        return await self._client.send(request, stream=True)
+
+    async def _read(self, response: Any) -> bytes:
+        content: bytes = await response.aread()
+        return content
+
+    async def chunks(self, response: Any) -> AsyncGenerator[bytes, None]:
+        """The decoded bytes of an answer as they arrive."""
+        with self.failures(answering=True):
+            async with aclosing(response.aiter_bytes()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def close(self, response: Any) -> None:
+        """Give the connection back; safe to call twice."""
+        await response.aclose()
+
+
+class HttpStream:
+    """An opened answer: a stream of events, or a body that is already complete."""
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        *,
+        body: Json | None = None,
+        response: Any = None,
+        upstream: _Upstream | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body: Json = body or {}
+        self._response = response
+        self._upstream = upstream
+
+    async def events(self) -> AsyncGenerator[Json, None]:
+        """The payloads of the events; of a plain JSON answer, the one event it amounts to."""
+        if self._upstream is None:
+            if self.status < 400:
+                yield _terminal(self.body)
+            return
+        parser = EventParser()
+        try:
+            async with aclosing(self._upstream.chunks(self._response)) as chunks:
+                async for chunk in chunks:
+                    for payload in parser.feed(chunk):
+                        yield payload
+            for payload in parser.end():
+                yield payload
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection; safe to call twice."""
+        if self._upstream is not None:
+            await self._upstream.close(self._response)
+
+
+def _unmapped() -> tuple[type[Exception], ...]:
+    """Errors of the network that httpx lets through as they are."""
+    anyio = sys.modules.get("anyio")
+    return (OSError,) if anyio is None else (OSError, anyio.EndOfStream)
+
+
+def _words(error: Exception) -> str:
+    return f"the upstream did not answer: {type(error).__name__}: {error}".rstrip(": ")
+
+
+def _encode(body: Json) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair has no UTF-8, but an escape
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _timeout(value: Any) -> dict[str, float | None] | None:
+    """A timeout as a request's extensions carry it: httpx and httpx2 agree on that form alone."""
+    if value is None or isinstance(value, dict):
+        return value
+    if isinstance(value, int | float):
+        return dict.fromkeys(("connect", "read", "write", "pool"), float(value))
+    timeout: dict[str, float | None] = value.as_dict()
+    return timeout
+
+
+def _terminal(body: Json) -> Json:
+    """A whole response as its last event: some servers answer so although asked to stream."""
+    if body.get("error") and "status" not in body:
+        return {"type": "error", **body}
+    return {"type": f"response.{body.get('status') or 'completed'}", "response": body}
+
+
+def _body(status: int, content: bytes) -> Json:
+    """The JSON of an answer; an error in the envelope that OpenAI gives it."""
+    try:
+        parsed = json.loads(content) if content else {}
+    except ValueError:
+        parsed = None
+    if isinstance(parsed, dict) and (status < 400 or isinstance(parsed.get("error"), dict)):
+        return parsed
+    if status < 400:
+        raise Unreachable("the upstream answered with something that is not JSON", sent=True)
+    return {"error": {"message": _message(parsed, content) or f"HTTP {status}"}}
+
+
+def _message(parsed: Any, content: bytes) -> str:
+    """What the many forms of an error say: a page, a text, FastAPI's `detail`, a bare `error`."""
+    if isinstance(parsed, dict):
+        for key in ("error", "message", "detail"):
+            if value := parsed.get(key):
+                return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(_MARKUP.sub(" ", content.decode("utf-8", "replace")).split())[:500]

@@ -1,0 +1,291 @@
+"""Work that outlasts the call which started it, in both colours.
+
+Knows threads, tasks, and how a process is named on its machine. Knows nothing of runs: what it is
+given is a coroutine or a stream of events, and its one promise is that these end by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
+
+from shim import drive
+from shim.core.wire import Event
+
+__all__ = ["AsyncWorkers", "BlockingWorkers", "Process"]
+
+log = logging.getLogger("shim")
+
+QUEUE = 64
+"""Events that may wait for their reader before the source is slowed down."""
+
+PATIENCE = 30.0
+"""Seconds a source waits for a reader who has stopped; then it runs on, and the events are kept."""
+
+Work = Coroutine[Any, Any, None]
+
+
+class Process:
+    """Names this process such that another on the same machine can tell whether it has ended."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+
+    def owner(self) -> str:
+        """`host/boot/pid namespace:pid:start time`; another name after a fork."""
+        pid = os.getpid()
+        if pid not in self._names:
+            self._names[pid] = f"{_place()}:{pid}:{_started(pid) or '-'}"
+        return self._names[pid]
+
+    def gone(self, owner: str) -> bool:
+        """Whether that process has certainly ended; False where this machine cannot know."""
+        here = self.owner().rsplit(":", 2)[0]
+        match owner.rsplit(":", 2):
+            case [place, pid, started] if place == here and not here.endswith("?"):
+                return pid.isdigit() and not _alive(int(pid), started)
+            case _:
+                return False
+
+
+def _place() -> str:
+    """What must be equal for a process id to mean the same process."""
+    return f"{os.uname().nodename}/{_boot()}/{_namespace()}"
+
+
+def _boot() -> str:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{uuid.getnode():x}"  # random where there is no address: such a name matches no other
+
+
+def _namespace() -> str:
+    if not Path("/proc/self").exists():
+        return "host"  # macOS has no namespaces
+    with suppress(OSError):
+        return os.readlink("/proc/self/ns/pid").removeprefix("pid:")  # noqa: PTH115 - not a path
+    return "?"
+
+
+def _alive(pid: int, started: str) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it exists and belongs to somebody else
+    now = _started(pid)
+    return now is None or started in {"-", now}
+
+
+def _started(pid: int) -> str | None:
+    """Field 22 of /proc/PID/stat; an ended process that nobody has reaped yet starts at `ended`."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "ended" if fields[0] in "ZX" and int(fields[17]) <= 1 else fields[19]
+    return None
+
+
+class _Handed(AsyncGenerator[Event, None]):
+    """What `carry` returns: an async generator whose end is not the end of its source."""
+
+    def leave(self) -> None:
+        """The caller is gone; see to it that the source runs on."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        self.leave()
+
+    async def asend(self, value: None) -> Event:  # noqa: ARG002 - the protocol's signature
+        return await self.__anext__()
+
+    async def athrow(self, typ: Any, val: Any = None, tb: Any = None) -> Event:  # noqa: ARG002
+        self.leave()
+        raise typ
+
+
+class _Pulled(_Handed):
+    """Events pulled by a blocking caller, left to a worker when the caller goes."""
+
+    def __init__(self, source: AsyncGenerator[Event, None], spawn: Callable[[Work], None]) -> None:
+        self._source = source
+        self._spawn = spawn
+        self._ended = False
+
+    async def __anext__(self) -> Event:
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            return await self._source.__anext__()
+        except BaseException:
+            self._ended = True
+            raise
+
+    def leave(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._spawn(_drain(self._source))
+
+    def __del__(self) -> None:
+        # `for event in stream: break` drops a stream without closing it, and the run must go on.
+        self.leave()
+
+
+async def _drain(source: AsyncGenerator[Event, None]) -> None:
+    async with aclosing(source):
+        async for _ in source:
+            pass
+
+
+class BlockingWorkers(Process):
+    """Workers of a blocking door: one thread for each piece of work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads: set[threading.Thread] = set()
+
+    def spawn(self, work: Work) -> None:
+        """Run the coroutine in a thread of its own, which the interpreter waits for at its exit."""
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(self._work, work), name="shim")
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is going down
+            self._threads.discard(thread)
+            work.close()
+            log.warning("the interpreter is ending: background work is left to the next process")
+
+    def _work(self, work: Work) -> None:
+        try:
+            drive.run(work)
+        except Exception:
+            log.exception("background work failed")
+        finally:
+            self._threads.discard(threading.current_thread())
+
+    def carry(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Let the caller pull, and a thread go on when the caller does not."""
+        return _Pulled(events, self.spawn)
+
+    async def sleep(self, seconds: float) -> None:
+        """Block for so long."""
+        time.sleep(seconds)  # noqa: ASYNC251 - blocking is this port's contract
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait for the work in hand at most so long; whether it has ended."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while waiting := self._running():
+            if end is not None and time.monotonic() >= end:
+                return False
+            waiting[0].join(None if end is None else max(0.0, end - time.monotonic()))
+        return True
+
+    def _running(self) -> list[threading.Thread]:
+        me = threading.current_thread()
+        return [thread for thread in tuple(self._threads) if thread is not me and thread.is_alive()]
+
+
+class _Fed(_Handed):
+    """Events fed by a task of their own; the reader's going does not reach it."""
+
+    def __init__(self, source: AsyncGenerator[Event, None]) -> None:
+        self._source = source
+        self._queue: asyncio.Queue[Event | BaseException] = asyncio.Queue()
+        self._room = asyncio.Semaphore(QUEUE)
+        self._left = False
+
+    async def pump(self) -> None:
+        """Run the source to its end, whoever listens."""
+        try:
+            async with aclosing(self._source) as source:
+                async for event in source:
+                    await self._feed(event)
+        except Exception as error:
+            if self._left:
+                raise
+            self._queue.put_nowait(error)
+        except BaseException:
+            self._queue.put_nowait(StopAsyncIteration())
+            raise
+        else:
+            self._queue.put_nowait(StopAsyncIteration())
+
+    async def _feed(self, event: Event) -> None:
+        if not self._left and self._room.locked():
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._room.acquire(), PATIENCE)
+        elif not self._left:
+            await self._room.acquire()
+        if not self._left:
+            self._queue.put_nowait(event)
+
+    async def __anext__(self) -> Event:
+        if self._left:
+            raise StopAsyncIteration
+        try:
+            item = await self._queue.get()
+        except asyncio.CancelledError:
+            self.leave()
+            raise
+        self._room.release()
+        if isinstance(item, Event):
+            return item
+        self.leave()
+        raise item
+
+    def leave(self) -> None:
+        self._left = True
+        self._room.release()
+
+
+class AsyncWorkers(Process):
+    """Workers of an async door: tasks that belong to the loop, and to no request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Work) -> None:
+        """Run the coroutine as a task that outlives the caller's."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("background work failed", exc_info=error)
+
+    def carry(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Feed the caller from a task which goes on when the caller does not."""
+        fed = _Fed(events)
+        self.spawn(fed.pump())
+        return fed
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others work for so long."""
+        await asyncio.sleep(seconds)
+
+    async def aflush(self, timeout: float | None) -> bool:
+        """Wait for the work in hand at most so long; whether it has ended."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while waiting := self._running():
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            await asyncio.wait(waiting, timeout=left)
+        return True
+
+    def _running(self) -> list[asyncio.Task[None]]:
+        loop, me = asyncio.get_running_loop(), asyncio.current_task()
+        return [task for task in self._tasks if task is not me and task.get_loop() is loop]
