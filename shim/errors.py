@@ -1,7 +1,9 @@
 """The errors of shim. Knows their words and shapes; knows nothing of who raises or catches them.
 
+::
+
     ShimError
-    ├── ApiError           an answer in the original's words; a door turns it into an HTTP error body
+    ├── ApiError           an answer in the original's words; a door makes an HTTP error of it
     ├── SettingsError      a setting is wrong, named with the way to put it right
     ├── StoreTooNew        the database was written by a newer shim
     ├── Unreachable        the upstream gave no answer; `sent` says whether it may have acted

@@ -73,20 +73,20 @@ class _ModuleClient:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._client: OpenAI | None = None
-        self._made_of: dict[str, Any] = {}
+        self._made_of: tuple[dict[str, Any], dict[str, str]] = ({}, {})
 
     def current(self) -> OpenAI:
         """The client for the values as they are now."""
         with self._lock:
-            values = _values()
-            if self._client is None or values != self._made_of:
+            values, environment = _values(), _environment()
+            if self._client is None or (values, environment) != self._made_of:
                 self._client = _build(values, self._reusable(values))
-                self._made_of = values
+                self._made_of = (values, environment)
             return self._client
 
     def _reusable(self, values: dict[str, Any]) -> Any:
         """The HTTP client in use, so that a new key does not cost new connections."""
-        if self._client is None or "http_client" in values or "http_client" in self._made_of:
+        if self._client is None or "http_client" in values or "http_client" in self._made_of[0]:
             return None
         return None if self._client.is_closed() else self._client._client  # noqa: SLF001
 
@@ -105,6 +105,11 @@ def _values() -> dict[str, Any]:
     names = (*_COMMON, *_AZURE) if api_type == "azure" else _OPENAI
     values = {name: _frozen(value) for name in names if (value := _value(name)) is not None}
     return {"api_type": api_type, **values}
+
+
+def _environment() -> dict[str, str]:
+    """What the SDK's clients may read where no value is set."""
+    return {k: v for k, v in os.environ.items() if k.startswith(("OPENAI_", "AZURE_OPENAI_"))}
 
 
 def _frozen(value: Any) -> Any:

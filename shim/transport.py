@@ -38,7 +38,7 @@ GRACE = 5.0
 """Seconds that closing a client waits for runs still going on."""
 
 _OURS = re.compile(r"(?P<base>.*?)/(?P<path>(?:assistants|threads)(?:/.*)?)", re.DOTALL)
-_AZURE_BASE = re.compile(r"(?P<root>.*?/openai)(?:/deployments/[^/]+|/v1)?")
+_AZURE_BASE = re.compile(r"(?P<root>.*?)/+openai(?:/deployments/[^/]+|/v1)?")
 
 # Headers that belong to the one request they came with, not to its sender.
 _NOT_FORWARDED = re.compile(
@@ -155,6 +155,10 @@ class _Door:
         """The upstream and the workers in this door's colour."""
         raise NotImplementedError
 
+    def dialect(self) -> str | None:
+        """The dialect that the settings name, if they do."""
+        return (self.settings and self.settings.dialect) or None
+
     def call(self, request: Any) -> Call:
         """The request as a call."""
         match = _located(request.url)
@@ -214,7 +218,7 @@ class _BlockingDoor(_Door):
         self._workers = BlockingWorkers()
 
     def ports(self) -> tuple[Upstream, Workers]:
-        return BlockingUpstream(self.given, self._workers.sleep), self._workers
+        return BlockingUpstream(self.given, self._workers.sleep, self.dialect()), self._workers
 
     def handle_request(self, request: Any) -> Any:
         began = time.monotonic()
@@ -242,7 +246,7 @@ class _AsyncDoor(_Door):
         self._workers = AsyncWorkers()
 
     def ports(self) -> tuple[Upstream, Workers]:
-        return AsyncUpstream(self.given, self._workers.sleep), self._workers
+        return AsyncUpstream(self.given, self._workers.sleep, self.dialect()), self._workers
 
     async def handle_async_request(self, request: Any) -> Any:
         began = time.monotonic()
@@ -305,5 +309,5 @@ def _base_url(url: Any, base: str) -> str:
     match = _AZURE_BASE.fullmatch(base)
     azure = choose(origin) is AZURE
     if match and (azure or "api-version" in url.params):
-        return f"{origin}{match['root']}/v1"
+        return f"{origin}{match['root']}/openai/v1"
     return f"{origin}{base}/openai/v1" if azure else origin + base

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -118,26 +119,22 @@ class _Pulled(_Handed):
 
     def __init__(self, source: AsyncGenerator[Event, None], spawn: Callable[[Work], None]) -> None:
         self._source = source
-        self._spawn = spawn
-        self._ended = False
+        # `for event in stream: break` drops a stream without closing it, and the run must go on.
+        # A finalizer holds the source from outside, so that it is not swept up with the stream.
+        self._leave = weakref.finalize(self, lambda: spawn(_drain(source)))
+        self._leave.atexit = False
 
     async def __anext__(self) -> Event:
-        if self._ended:
+        if not self._leave.alive:
             raise StopAsyncIteration
         try:
             return await self._source.__anext__()
         except BaseException:
-            self._ended = True
+            self._leave.detach()
             raise
 
     def leave(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._spawn(_drain(self._source))
-
-    def __del__(self) -> None:
-        # `for event in stream: break` drops a stream without closing it, and the run must go on.
-        self.leave()
+        self._leave()
 
 
 async def _drain(source: AsyncGenerator[Event, None]) -> None:

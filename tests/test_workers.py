@@ -15,7 +15,7 @@ import pytest
 
 from shim import drive
 from shim.core.wire import Event
-from shim.workers import AsyncWorkers, BlockingWorkers, Process
+from shim.workers import AsyncWorkers, BlockingWorkers, Process, _started
 
 PLACE_OF_NOBODY = "elsewhere/boot/1:1:1"
 
@@ -37,6 +37,8 @@ def numbers(count, seen, pause=None):
 
 
 def broken(seen):
+    """A source that fails after its first event."""
+
     async def source():
         yield Event("n", {"n": 0})
         seen.append("broken")
@@ -46,6 +48,7 @@ def broken(seen):
 
 
 async def collect(events, count=None):
+    """The numbers of the events, up to a count."""
     got = []
     async for event in events:
         got.append(event.data["n"])
@@ -102,7 +105,7 @@ def test_flush_waits_for_work_that_work_spawns():
     workers, ran = BlockingWorkers(), []
 
     async def inner():
-        time.sleep(0.05)
+        await workers.sleep(0.05)
         ran.append("inner")
 
     async def outer():
@@ -372,25 +375,23 @@ def test_what_cannot_be_known_is_not_gone():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_has_a_name_of_its_own():
     """A name made before a fork is not the child's."""
-    out = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import os; from shim.workers import Process; p = Process(); a = p.owner();\n"
-            "r, w = os.pipe()\n"
-            "if os.fork() == 0: os.write(w, p.owner().encode()); os._exit(0)\n"
-            "os.wait(); print(a != os.read(r, 999).decode(), a == p.owner())",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    code = """
+import os
+from shim.workers import Process
+process = Process()
+name = process.owner()
+read, write = os.pipe()
+if os.fork() == 0:
+    os.write(write, process.owner().encode())
+    os._exit(0)
+os.wait()
+print(name != os.read(read, 999).decode(), name == process.owner())
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert out.stdout.split() == ["True", "True"]
 
 
 def named(process, pid):
     """The name that the process of that id has."""
-    from shim.workers import _started
-
     return f"{process.owner().rsplit(':', 2)[0]}:{pid}:{_started(pid) or '-'}"

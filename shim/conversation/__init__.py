@@ -1,0 +1,1 @@
+"""The upstream conversations that mirror threads."""

@@ -1,4 +1,4 @@
-"""The conversations that mirror threads. Knows the Conversations API and the outbox; no run, no door.
+"""The conversations that mirror threads. Knows the Conversations API and the outbox; no run.
 
 What a thread's conversation has to be told waits in the outbox, written together with the ledger.
 Here it is carried out, in order, by one drainer per thread, after the calls that caused it; nothing
@@ -234,9 +234,7 @@ class _Drainer:
             await self.outbox.doubt(self.thread_id, entries, doubtful=False)
             await self._refused(conversation_id, groups, answer)
 
-    async def _refused(
-        self, conversation_id: str, groups: Sequence[Group], answer: Answer
-    ) -> None:
+    async def _refused(self, conversation_id: str, groups: Sequence[Group], answer: Answer) -> None:
         """Find the item that is refused and leave it out, or wait if it is not the items' fault."""
         error = answer.body.get("error") or {}
         if answer.status in _LATER or error.get("code") == _LOCKED:

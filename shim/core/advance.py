@@ -20,7 +20,8 @@ from shim.core.ports import Batch, Request, Stream, World
 from shim.core.settling import Settled, batch_of, ended, run_told, settled, stopped_short
 from shim.core.wire import Event, Json, Target
 from shim.errors import Lost, ShimError, Unreachable
-from shim.translate.events import Change, Outcome, RunTranslator
+from shim.translate.changes import Change, Outcome
+from shim.translate.events import RunTranslator
 
 __all__ = ["Worker"]
 
@@ -173,7 +174,7 @@ class Worker:
         await self._save(run, batch_of(changes))
 
     async def _check(self) -> None:
-        """At most every half second: is the run still ours, and still in time?"""
+        """See, at most every half second, that the run is still ours and still in time."""
         now = self._world.now()
         if now - self._checked < _CHECK_SECONDS:
             return

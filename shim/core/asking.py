@@ -201,5 +201,7 @@ def message_has_attachments(entry: Any) -> bool:
 
 
 def _unreached(error: Unreachable) -> Json:
-    asked = "may have begun the response; it was not asked again" if error.sent else "was not reached"
+    asked = (
+        "may have begun the response; it was not asked again" if error.sent else "was not reached"
+    )
     return {"code": "server_error", "message": f"The model server {asked}: {error}"}

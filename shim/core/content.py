@@ -1,4 +1,4 @@
-"""What a create-message body becomes (Assistants spec 8.1). Knows no store and no thread's state."""
+"""What a create-message body becomes (Assistants spec 8.1). Knows no store and no state."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def _matched(call: Call) -> Matched:
 
 
 def _internal_error() -> Reply:
-    """A 500 of our own; SDKs would repeat a POST that may have made a run, so they are told not to."""
+    """A 500 of our own; SDKs would repeat a POST, which may have made a run, so they are told."""
     request_id = f"req_{secrets.token_hex(16)}"
     error = ApiError(
         500,

@@ -1,4 +1,4 @@
-"""The life of a run, as a table. Knows statuses, moves and their timestamps; no storage, no clock.
+"""The life of a run, as a table. Knows statuses, moves, timestamps; no storage, no clock.
 
 Statuses and moves: Assistants spec section 4.1. A run is made `queued`. `start` is the first sign of
 the upstream's work; `require_action` rests the run until its outputs are submitted, which queues it
@@ -44,7 +44,7 @@ TRANSITIONS: dict[str, dict[str, str]] = {
 
 FINAL = frozenset(TRANSITIONS) - ACTIVE
 
-# which timestamp each move sets (spec 4.2: `incomplete` sets completed_at as recorded; `expired` none)
+# which timestamp each move sets (spec 4.2: `incomplete` sets completed_at, `expired` sets none)
 _STAMPS = {
     "start": "started_at",
     "fail": "failed_at",

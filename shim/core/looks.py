@@ -19,7 +19,8 @@ from shim.core.ports import Batch, Request, World
 from shim.core.settling import Settled, closings, ended, settled
 from shim.core.wire import Json, Target
 from shim.errors import Lost, Unreachable
-from shim.translate.events import Change, RunTranslator
+from shim.translate.changes import Change
+from shim.translate.events import RunTranslator
 
 __all__ = ["Looks"]
 
@@ -66,9 +67,7 @@ class Looks:
             # somebody else moved it: what they made of it is as fresh as can be
             return await self._world.ledger.run(run.thread_id, run.id) or run
 
-    async def end(
-        self, run: Run, ending: str, target: Target, error: Json | None = None
-    ) -> Run:
+    async def end(self, run: Run, ending: str, target: Target, error: Json | None = None) -> Run:
         """End a run that nobody works on, and close what it left open."""
         now = self._world.now()
         steps = await self._world.ledger.open_steps(run.id)

@@ -217,7 +217,7 @@ def thread(record: Thread) -> Json:
 
 
 def thread_read(record: Thread) -> Json:
-    """The wire object as GET answers it: an empty file list where nothing is attached (spec 2.7)."""
+    """The wire object as GET answers it: an empty list where nothing is attached (spec 2.7)."""
     return {**thread(record), "tool_resources": record.tool_resources or _NO_FILES}
 
 
@@ -226,7 +226,11 @@ thread_event = thread_read
 
 def message(record: Message) -> Json:
     """The wire object of a message, for plain answers and events (spec 2.3)."""
-    return {**_message_head(record), "attachments": list(record.attachments), "metadata": record.metadata}
+    return {
+        **_message_head(record),
+        "attachments": list(record.attachments),
+        "metadata": record.metadata,
+    }
 
 
 def message_modified(record: Message) -> Json:
@@ -296,7 +300,7 @@ def _run(record: Run, tool_resources: Json) -> Json:
 
 
 def step(record: Step) -> Json:
-    """The wire object of a step in plain answers: `expires_at` is null once it is done (spec 2.5)."""
+    """The wire object of a step in plain answers: no `expires_at` once it is done (spec 2.5)."""
     return _step(record, record.expires_at if record.status == "in_progress" else None)
 
 
@@ -336,7 +340,6 @@ ACTIVE = frozenset({"queued", "in_progress", "requires_action", "cancelling"})
 """The statuses in which a run holds its thread, shows when it expires, and shows no usage yet."""
 
 
-
 def _resources(record: Assistant) -> Json:
     """What is attached, with empty lists for tools that have nothing (spec 2.7)."""
     kinds = {tool["type"] for tool in record.tools}
@@ -373,7 +376,10 @@ def _tool(given: Json) -> Json:
         case "function":
             return {"type": "function", "function": _function(given["function"])}
         case "file_search":
-            return {"type": "file_search", "file_search": _file_search(given.get("file_search") or {})}
+            return {
+                "type": "file_search",
+                "file_search": _file_search(given.get("file_search") or {}),
+            }
         case _:
             return {"type": given["type"]}
 

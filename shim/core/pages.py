@@ -1,4 +1,4 @@
-"""Lists. Knows the list envelope and how cursors cut an ordered sequence (Assistants spec section 3)."""
+"""Lists. Knows the list envelope (Assistants spec 2.6), and nothing of what is listed."""
 
 from __future__ import annotations
 

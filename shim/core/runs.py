@@ -24,8 +24,8 @@ from shim.core.settling import run_told
 from shim.core.threads import Threads
 from shim.core.wire import DONE, Event, Json, Reply, Target
 from shim.errors import Lost
+from shim.translate.changes import Change
 from shim.translate.closing import submitted_step
-from shim.translate.events import Change
 from shim.translate.items import outputs
 
 __all__ = ["Runs"]
@@ -117,7 +117,7 @@ class Runs:
         return Reply(body=pages.page(found, params.limit, objects.run))
 
     async def cancel(self, asked: Asked) -> Reply:
-        """POST .../cancel: answers `cancelling`; where nobody is at work, the end follows at once."""
+        """POST .../cancel: answers `cancelling`; where nobody is at work, the end comes at once."""
         while True:
             run = await self.find(asked)
             if run.status not in ACTIVE or run.status == "cancelling":

@@ -9,8 +9,9 @@ from shim.core.lifecycle import FINAL, move
 from shim.core.objects import Message, Run, Step, run_event
 from shim.core.ports import Batch, Mirror
 from shim.core.wire import Event, Json
+from shim.translate.changes import Change, Outcome
 from shim.translate.closing import ENDINGS, ended_message, ended_step
-from shim.translate.events import Change, Outcome, RunTranslator
+from shim.translate.events import RunTranslator
 
 __all__ = ["Settled", "batch_of", "closings", "ended", "run_told", "settled", "stopped_short"]
 

@@ -11,7 +11,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["DONE", "Call", "Event", "Handler", "Json", "Reply", "Target", "encode_event", "encode_json"]
+__all__ = [
+    "DONE",
+    "Call",
+    "Event",
+    "Handler",
+    "Json",
+    "Reply",
+    "Target",
+    "encode_event",
+    "encode_json",
+]
 
 Json = dict[str, Any]
 """A JSON object as it stands on the wire."""

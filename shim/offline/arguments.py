@@ -70,10 +70,12 @@ class _Filler:
     def _resolved(self, schema: Json) -> Json:
         """The schema behind references and alternatives: the first that is not null."""
         for _ in range(_DEPTH):
+            if not isinstance(schema, dict):
+                return {}
             if "$ref" in schema:
                 schema = self._pointed(schema["$ref"])
             elif branch := next((k for k in ("anyOf", "oneOf", "allOf") if schema.get(k)), None):
-                options = [each for each in schema[branch] if each.get("type") != "null"]
+                options = [each for each in schema[branch] if each != {"type": "null"}]
                 schema = options[0] if options else {"type": "null"}
             else:
                 break

@@ -34,7 +34,7 @@ class Links:
     def check(self, items: list[Json]) -> None:
         """Refuse reasoning that lost its follower, and followers that lost their reasoning."""
         present = {item["id"] for item in items}
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items[1:], None], strict=False):
             if item["type"] == "reasoning" and not self._follows(item, following):
                 raise _unpaired(item, "its required following item.")
             needed = self.reasoning.get(item["id"])

@@ -176,13 +176,12 @@ class Emission:
         key = self._mint("reasoning")
         item = self._reasoning(key, [], "begun")
         self._emit("output_item.added", item=item, output_index=index)
-        summary = [{"type": "summary_text", "text": think.summary}] if think.summary else []
-        if summary:
-            self._summary(think.summary, {"item_id": key, "output_index": index})
+        for number, text in enumerate(think.parts()):
+            self._summary(text, {"item_id": key, "output_index": index, "summary_index": number})
+        summary = [{"type": "summary_text", "text": text} for text in think.parts()]
         self._done(self._reasoning(key, summary, "ended"), index)
 
     def _summary(self, text: str, at: Json) -> None:
-        at = {**at, "summary_index": 0}
         empty = {"type": "summary_text", "text": ""}
         self._emit("reasoning_summary_part.added", part=empty, **at)
         for chunk in tokens.split(text):

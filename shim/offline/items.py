@@ -199,6 +199,9 @@ def _check_part(part: Json, kind: str, param: str) -> None:
     image_url = part.get("image_url")
     if image_url is not None and not isinstance(image_url, str):
         raise refusals.wrong_type(f"{param}.image_url", "a string", image_url)
+    for key in ("annotations", "logprobs"):
+        if part.get(key) is not None and not isinstance(part[key], list):
+            raise refusals.wrong_type(f"{param}.{key}", "an array", part[key])
     levels = ("low", "high", "auto", "original")
     if part.get("detail") is not None and part["detail"] not in levels:
         raise refusals.unsupported_value(f"{param}.detail", part["detail"], levels)

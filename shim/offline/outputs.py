@@ -46,9 +46,14 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """A reasoning item with its summary (which may be empty)."""
+    """A reasoning item with its summary: none, one part, or several."""
 
-    summary: str = ""
+    summary: str | Sequence[str] = ()
+
+    def parts(self) -> list[str]:
+        """The parts of the summary."""
+        parts = [self.summary] if isinstance(self.summary, str) else self.summary
+        return [part for part in parts if part]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Script:
 
     def think(
         self,
-        summary: str = "",
+        summary: str | Sequence[str] = (),
         *,
         then: Output | Sequence[Output],
         usage: Usage = None,

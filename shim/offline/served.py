@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ __all__ = ["Served"]
 _GRACE = 2.0
 
 
-class _Gone(Exception):  # noqa: N818 - the client went away, or the server is closing
+class _Gone(Exception):
     """Nobody is there to answer any more."""
 
 
@@ -47,7 +48,9 @@ class _Server(ThreadingHTTPServer):
         self.connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients may go away; that is no error of the server's."""
+        """Clients may go away; that is no error of the server's. Others are shown."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from shim.offline import refusals
+from shim.offline import refusals, schemas
 from shim.offline.wire import Json, Refused
 
 __all__ = ["check_choice", "check_format", "check_tools", "echo_format", "echo_tools"]
@@ -71,11 +71,23 @@ def _check_function(tool: Json, param: str) -> None:
     parameters = tool.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         raise refusals.wrong_type(f"{param}.parameters", "an object", parameters)
-    if tool.get("strict"):
-        for fault in _loose(parameters or {}, ()):
-            text = f"Invalid schema for function '{tool['name']}': {fault}"
-            code = "invalid_function_parameters"
-            raise Refused(text, param=f"{param}.parameters", code=code)
+    description = tool.get("description")
+    if description is not None and not isinstance(description, str):
+        raise refusals.wrong_type(f"{param}.description", "a string", description)
+    for fault in _faults(parameters or {"type": "object"}, strict=bool(tool.get("strict"))):
+        text = f"Invalid schema for function '{tool['name']}': {fault}"
+        code = "invalid_function_parameters"
+        raise Refused(text, param=f"{param}.parameters", code=code)
+
+
+def _faults(schema: Json, *, strict: bool) -> Iterator[str]:
+    """What is wrong with a schema, the worst first."""
+    if schema.get("type") != "object":
+        got = schema.get("type")
+        yield f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{got}\"'."
+    yield from schemas.malformed(schema)
+    if strict:
+        yield from schemas.loose(schema)
 
 
 def _check_name(name: Any, param: str) -> None:
@@ -96,28 +108,11 @@ def _check_name(name: Any, param: str) -> None:
 def _check_stores(tools: list[Json]) -> None:
     for index, tool in enumerate(tools):
         stores = tool.get("vector_store_ids") or []
+        if not isinstance(stores, list):
+            raise refusals.wrong_type(f"tools[{index}].vector_store_ids", "an array", stores)
         if len(stores) > _MAX_STORES:
             text = f"maximum of {_MAX_STORES} vector stores allowed"
             raise Refused(text, param=f"tools[{index}].vector_store_ids")
-
-
-def _loose(schema: Json, path: tuple[str, ...]) -> Iterator[str]:
-    """What keeps a schema from being strict: every object closed, every property required."""
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or properties is not None:
-        context = f"In context={path!r}, "
-        if schema.get("additionalProperties") is not False:
-            yield context + "'additionalProperties' is required to be supplied and to be false."
-        for name in properties or {}:
-            if name not in (schema.get("required") or []):
-                yield (
-                    f"{context}'required' is required to be supplied and to be an array including "
-                    f"every key in properties. Missing '{name}'."
-                )
-    for name, each in (properties or {}).items():
-        yield from _loose(each, (*path, "properties", name))
-    if isinstance(schema.get("items"), dict):
-        yield from _loose(schema["items"], (*path, "items"))
 
 
 def check_choice(choice: Any, tools: list[Json]) -> None:
@@ -172,10 +167,9 @@ def _check_schema(value: Json) -> None:
     for key in value:
         if key not in ("type", "name", "schema", "description", "strict"):
             raise refusals.unknown(f"text.format.{key}")
-    if value.get("strict"):
-        for fault in _loose(value["schema"], ()):
-            text = f"Invalid schema for response_format '{value['name']}': {fault}"
-            raise Refused(text, param="text.format.schema", code="invalid_json_schema")
+    for fault in _faults(value["schema"], strict=bool(value.get("strict"))):
+        text = f"Invalid schema for response_format '{value['name']}': {fault}"
+        raise Refused(text, param="text.format.schema", code="invalid_json_schema")
 
 
 def echo_format(value: Json) -> Json:

@@ -17,7 +17,7 @@ Query = str | Mapping[str, str] | Iterable[tuple[str, str]]
 """A query as its text, a mapping, or decoded pairs."""
 
 
-class Refused(Exception):  # noqa: N818 - the server refuses; nothing went wrong in it
+class Refused(Exception):
     """The upstream's answer is an error: its status and the four keys of the envelope."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Refused(Exception):  # noqa: N818 - the server refuses; nothing went wrong
         }
 
 
-class Broken(Exception):  # noqa: N818 - a fact about a connection, raised on purpose
+class Broken(Exception):
     """The connection of a streamed answer breaks here, by an injected fault."""
 
 

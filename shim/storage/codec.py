@@ -29,8 +29,14 @@ _PACKED = {
 _TUPLES = frozenset({"tools", "content", "attachments", "notes", "include"})
 _USAGES = frozenset({"usage", "used"})
 
-dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda usage: _numbers(usage)).encode
 load = json.loads
+
+
+def _numbers(usage: Usage) -> list[int]:
+    return [usage.prompt, usage.completion, usage.cached, usage.reasoning]
+
+
+dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_numbers).encode
 
 
 def pack(record: Assistant | Message | Run | Step) -> str:
@@ -60,7 +66,3 @@ def unpack_thread(row: Row) -> Thread:
         tool_resources=load(row["tool_resources"]),
         conversation_id=row["conversation_id"],
     )
-
-
-def _numbers(usage: Usage) -> list[int]:
-    return [usage.prompt, usage.completion, usage.cached, usage.reasoning]

@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
-_THREAD = (
-    "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
-)
+_THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
 _TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items")
+_RESPONSES = (
+    "SELECT response_id AS id FROM turns WHERE thread_id = :thread AND response_id IS NOT NULL"
+)
+_ITEMS = "SELECT item_id AS id FROM mirrored_items WHERE thread_id = :thread"
+_CONVERSATIONS = (
+    "SELECT conversation_id AS id FROM mirrors "
+    "WHERE thread_id = :thread AND conversation_id IS NOT NULL"
+)
 _DELETE_LATER = (
     "INSERT INTO outbox SELECT id, next_position, 'delete_thread', :leftovers, 0 "
     "FROM threads WHERE id = :thread"
@@ -56,7 +62,7 @@ class Ledger:
 
     async def _set(self, table: str, row_id: str, **values: str) -> None:
         columns = ", ".join(f"{name} = :{name}" for name in values)
-        sql = f"UPDATE {table} SET {columns} WHERE id = :id"  # noqa: S608 - our own words
+        sql = f"UPDATE {table} SET {columns} WHERE id = :id"
         await self._database.execute(Statement(sql, {"id": row_id, **values}, expect=1))
 
     # assistants
@@ -101,9 +107,7 @@ class Ledger:
             *new_thread(tenant, record, batch), *placed(record.id, [*batch.new, *batch.mirror])
         )
 
-    async def add_thread_and_run(
-        self, tenant: str, record: Thread, run: Run, batch: Batch
-    ) -> None:
+    async def add_thread_and_run(self, tenant: str, record: Thread, run: Run, batch: Batch) -> None:
         entries = [*batch.new, *batch.mirror, run]
         await self._database.execute(
             *new_thread(tenant, record, batch), *placed(record.id, entries)
@@ -130,7 +134,7 @@ class Ledger:
     async def delete_thread(self, thread_id: str) -> None:
         leftovers = await self._leftovers(thread_id)
         params = {"thread": thread_id, "leftovers": dump(leftovers)}
-        delete = (f"DELETE FROM {table} WHERE thread_id = :thread" for table in _TABLES_OF_A_THREAD)  # noqa: S608 - our own tables
+        delete = (f"DELETE FROM {table} WHERE thread_id = :thread" for table in _TABLES_OF_A_THREAD)
         left = [_DELETE_LATER, _MIRROR_LATER] if any(leftovers.values()) else []
         await self._database.execute(
             *(Statement(sql, params) for sql in left),
@@ -140,13 +144,7 @@ class Ledger:
 
     async def _leftovers(self, thread_id: str) -> Json:
         """What a thread leaves at the upstream."""
-        queries = (
-            "SELECT response_id AS id FROM turns "
-            "WHERE thread_id = :thread AND response_id IS NOT NULL",
-            "SELECT item_id AS id FROM mirrored_items WHERE thread_id = :thread",
-            "SELECT conversation_id AS id FROM mirrors "
-            "WHERE thread_id = :thread AND conversation_id IS NOT NULL",
-        )
+        queries = (_RESPONSES, _ITEMS, _CONVERSATIONS)
         found = await self._database.execute(
             *(Statement(sql, {"thread": thread_id}) for sql in queries)
         )
@@ -178,9 +176,7 @@ class Ledger:
         sql = "DELETE FROM messages WHERE id = :id AND thread_id = :thread"
         params = {"id": message_id, "thread": thread_id}
         gone = Mirror("delete_message", {"message_id": message_id})
-        await self._database.execute(
-            Statement(sql, params, expect=1), *placed(thread_id, [gone])
-        )
+        await self._database.execute(Statement(sql, params, expect=1), *placed(thread_id, [gone]))
 
     async def history(self, thread_id: str) -> list[Message | Step]:
         params = {"thread": thread_id}
@@ -206,7 +202,7 @@ class Ledger:
         return unpack(Run, rows[0]) if rows else None
 
     async def active_run(self, thread_id: str) -> Run | None:
-        sql = f"SELECT * FROM runs WHERE thread_id = :thread AND status IN {ACTIVE}"  # noqa: S608 - our own words
+        sql = f"SELECT * FROM runs WHERE thread_id = :thread AND status IN {ACTIVE}"
         rows = await self._rows(sql, thread=thread_id)
         return unpack(Run, rows[0]) if rows else None
 
@@ -271,24 +267,25 @@ class Ledger:
 
     async def remember_refused(self, server: str, model: str, name: str) -> None:
         sql = (
-            "INSERT INTO refused_parameters VALUES (:server, :model, :name) "
-            "ON CONFLICT DO NOTHING"
+            "INSERT INTO refused_parameters VALUES (:server, :model, :name) ON CONFLICT DO NOTHING"
         )
         params = {"server": server, "model": model, "name": name}
         await self._database.execute(Statement(sql, params))
 
-    async def _page(self, table: str, scope: str, params: ListParams, **values: Any) -> Sequence[Row]:
+    async def _page(
+        self, table: str, scope: str, params: ListParams, **values: Any
+    ) -> Sequence[Row]:
         """Up to `limit + 1` rows in the order asked for; `before` pages end at the cursor."""
         backwards = params.before is not None and params.after is None
         descending = (params.order == "desc") != backwards
-        cursor = f"(SELECT position FROM {table} WHERE id = :{{}})"  # noqa: S608 - our own table
+        cursor = f"(SELECT position FROM {table} WHERE id = :{{}})"
         follows, precedes = ("<", ">") if params.order == "desc" else (">", "<")
         if params.after is not None:
             scope += f" AND position {follows} {cursor.format('after')}"
         if params.before is not None:
             scope += f" AND position {precedes} {cursor.format('before')}"
         rows = await self._rows(
-            f"SELECT * FROM {table} WHERE {scope} "  # noqa: S608 - built of our own words
+            f"SELECT * FROM {table} WHERE {scope} "
             f"ORDER BY position {'DESC' if descending else 'ASC'} LIMIT :limit",
             **values,
             after=params.after,

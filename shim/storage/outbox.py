@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """The state of a thread's conversation. `tenant` may drain it with its own credentials only."""
+    """The state of a thread's conversation; only `tenant`'s own credentials may drain it."""
 
     thread_id: str
     tenant: str
@@ -94,7 +94,7 @@ class Outbox:
 
     async def _mirrored(self, condition: str, **params: str) -> list[Mirrored]:
         sql = (
-            "SELECT m.*, (SELECT COUNT(*) FROM outbox o WHERE o.thread_id = m.thread_id) AS pending "  # noqa: S608
+            "SELECT m.*, (SELECT COUNT(*) FROM outbox o WHERE o.thread_id = m.thread_id) AS pending "
             f"FROM mirrors m WHERE {condition} ORDER BY m.thread_id"
         )
         (rows,) = await self._database.execute(Statement(sql, params))
@@ -147,7 +147,7 @@ class Outbox:
     async def item_ids(self, thread_id: str, message_id: str | None = None) -> list[str]:
         """The conversation items that a message became, or all of the thread."""
         which = "" if message_id is None else " AND message_id = :message"
-        sql = f"SELECT item_id FROM mirrored_items WHERE thread_id = :thread{which}"  # noqa: S608
+        sql = f"SELECT item_id FROM mirrored_items WHERE thread_id = :thread{which}"
         params = {"thread": thread_id, "message": message_id}
         (rows,) = await self._database.execute(Statement(sql, params))
         return [row["item_id"] for row in rows]
@@ -157,7 +157,10 @@ class Outbox:
         params = {"thread": thread_id}
         tables = ("outbox", "mirrored_items", "mirrors")
         await self._database.execute(
-            *(Statement(f"DELETE FROM {table} WHERE thread_id = :thread", params) for table in tables)  # noqa: S608
+            *(
+                Statement(f"DELETE FROM {table} WHERE thread_id = :thread", params)
+                for table in tables
+            )
         )
 
 

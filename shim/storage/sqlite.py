@@ -31,7 +31,7 @@ _GIVE_UP_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with `:name` parameters; `expect` is the number of rows it must touch, if that matters."""
+    """SQL with `:name` parameters; `expect` is how many rows it must touch, if that matters."""
 
     sql: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,9 @@ class SQLite:
         self._pool: deque[sqlite3.Connection] = deque()
         self._inherited: list[deque[sqlite3.Connection]] = []
         self._process = 0
-        self._memory = f"file:{mint('shim')}?mode=memory&cache=shared" if path == ":memory:" else None
+        self._memory = (
+            f"file:{mint('shim')}?mode=memory&cache=shared" if path == ":memory:" else None
+        )
         self._anchor: sqlite3.Connection | None = None
 
     async def execute(self, *statements: Statement) -> list[Sequence[Row]]:

@@ -136,7 +136,7 @@ def changed(record: Message | Step) -> Statement:
     """A message or step as it is now; metadata and position are left alone."""
     table = "messages" if isinstance(record, Message) else "steps"
     return Statement(
-        f"UPDATE {table} SET data = :data WHERE id = :id",  # noqa: S608 - our own table
+        f"UPDATE {table} SET data = :data WHERE id = :id",
         {"id": record.id, "data": pack(record)},
     )
 

@@ -1,0 +1,1 @@
+"""Pure translation between Assistants and Responses. Nothing here waits."""

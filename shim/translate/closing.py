@@ -38,9 +38,7 @@ def _step_error(ending: str, error: Json | None) -> Json | None:
 def ended_message(message: Message, reason: str, now: float) -> Message:
     """A message that stays as far as it got."""
     details = {"reason": reason}
-    return replace(
-        message, status="incomplete", incomplete_details=details, incomplete_at=int(now)
-    )
+    return replace(message, status="incomplete", incomplete_details=details, incomplete_at=int(now))
 
 
 def submitted_step(step: Step, outputs: dict[str, str], now: float) -> Step:

@@ -13,56 +13,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shim.core.ids import mint
-from shim.core.objects import Message, Run, Step, Usage, message, step_event
-from shim.core.wire import Event, Json
+from shim.core.objects import Message, Run, Step, Usage
+from shim.core.wire import Json
 from shim.translate.calls import Calls
+from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
 from shim.translate.failures import error_of, last_error
 from shim.translate.writing import Writing
 
-__all__ = ["Change", "Outcome", "RunTranslator", "usage_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that happened to a step or message: to be stored, to be told, or both.
-
-    `name` is the event's (None: only stored). `new` records are put in, others replaced.
-    """
-
-    name: str | None
-    record: Message | Step | None = None
-    new: bool = False
-    delta: Json | None = None
-
-    def event(self) -> Event | None:
-        """The event to tell the caller, if any."""
-        if self.name is None:
-            return None
-        if self.delta is not None:
-            return Event(self.name, self.delta)
-        shown = message(self.record) if isinstance(self.record, Message) else None
-        return Event(self.name, shown or step_event(self.record))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a response ended. `kind`: completed, calls, incomplete, failed or cancelled.
-
-    `calls` are the function calls now waiting, as `required_action` lists them. `items` are the
-    response's output items as they came. `reason` is the upstream's for an incomplete response;
-    `error` is the run's `last_error` for a failed one.
-    """
-
-    kind: str
-    usage: Usage
-    items: Sequence[Json] = ()
-    calls: Sequence[Json] = ()
-    reason: str | None = None
-    error: Json | None = None
+__all__ = ["RunTranslator"]
 
 
 class RunTranslator:
@@ -85,11 +47,26 @@ class RunTranslator:
         self._calls: list[Calls] = []
         self._finished: Counter[str] = Counter()
         self._items: list[Json] = []
+        self._handlers: dict[str, Callable[[Json, float], list[Change]]] = {
+            "response.created": self._begun,
+            "response.queued": self._begun,
+            "response.in_progress": self._begun,
+            "response.output_item.added": self._added,
+            "response.output_item.done": self._item_done,
+            "response.output_text.delta": self._text,
+            "response.refusal.delta": self._refusal,
+            "response.function_call_arguments.delta": self._arguments,
+            "response.completed": self._ended,
+            "response.incomplete": self._ended,
+            "response.failed": self._ended,
+            "response.cancelled": self._ended,
+            "error": self._failed,
+        }
 
     def feed(self, event: Json, now: float) -> list[Change]:
         """What an upstream event changes; unknown events change nothing."""
-        handler = _HANDLERS.get(event.get("type", ""))
-        return handler(self, event, now) if handler is not None else []
+        handler = self._handlers.get(event.get("type", ""))
+        return handler(event, now) if handler is not None else []
 
     def abort(self, ending: str, now: float, error: Json | None = None) -> list[Change]:
         """End what is open because the run failed, was cancelled or expired."""
@@ -365,35 +342,6 @@ class RunTranslator:
 
 
 _MESSAGE_REASONS = {"max_output_tokens": "max_tokens"}
-
-_HANDLERS: dict[str, Callable[[RunTranslator, Json, float], list[Change]]] = {
-    "response.created": RunTranslator._begun,
-    "response.queued": RunTranslator._begun,
-    "response.in_progress": RunTranslator._begun,
-    "response.output_item.added": RunTranslator._added,
-    "response.output_item.done": RunTranslator._item_done,
-    "response.output_text.delta": RunTranslator._text,
-    "response.refusal.delta": RunTranslator._refusal,
-    "response.function_call_arguments.delta": RunTranslator._arguments,
-    "response.completed": RunTranslator._ended,
-    "response.incomplete": RunTranslator._ended,
-    "response.failed": RunTranslator._ended,
-    "response.cancelled": RunTranslator._ended,
-    "error": RunTranslator._failed,
-}
-
-
-def usage_of(response: Json) -> Usage:
-    """The tokens of a response, in the Responses or the older spelling; zeros where none are given."""
-    given = response.get("usage") or {}
-    details = given.get("input_tokens_details") or given.get("prompt_tokens_details") or {}
-    spent = given.get("output_tokens_details") or given.get("completion_tokens_details") or {}
-    return Usage(
-        prompt=given.get("input_tokens", given.get("prompt_tokens")) or 0,
-        completion=given.get("output_tokens", given.get("completion_tokens")) or 0,
-        cached=details.get("cached_tokens") or 0,
-        reasoning=spent.get("reasoning_tokens") or 0,
-    )
 
 
 def _names(event: Json, item: Json) -> frozenset[object]:

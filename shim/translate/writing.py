@@ -1,4 +1,4 @@
-"""A message while it is being written. Pure: collects parts, gives deltas and the content so far."""
+"""A message while it is being written. Pure: collects parts, gives deltas and what there is."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class Server:
         self.requests = []
 
     def __call__(self, request):
+        """The answer to any request."""
         self.requests.append(request)
         headers = {"set-cookie": "seen=yes; Path=/", "x-server": "real"}
         body = {"object": "list", "data": [], "path": request.url.path}
@@ -47,10 +48,12 @@ class Engine:
         self.seen = []
 
     def __call__(self, settings, upstream, workers):
+        """The handler, as shim's own wiring gives it."""
         self.wired.append((settings, upstream, workers))
         return self.handle
 
     async def handle(self, call):
+        """Answer a call as the test has said."""
         self.calls.append(call)
         answer = self.answers.get(call.path, THREAD)
         if isinstance(answer, Exception):
@@ -62,6 +65,7 @@ class Engine:
         return answer if isinstance(answer, Reply) else Reply(body=answer)
 
     async def events(self):
+        """The events of a run, noted as they are made."""
         for name in ("created", "queued", "in_progress", "completed"):
             self.seen.append(name)
             yield Event(f"thread.run.{name}", {**RUN, "status": name, "model": "é"})
@@ -70,10 +74,12 @@ class Engine:
 
     @property
     def upstream(self):
+        """The upstream of the last wiring."""
         return self.wired[-1][1]
 
     @property
     def workers(self):
+        """The workers of the last wiring."""
         return self.wired[-1][2]
 
 
@@ -96,9 +102,11 @@ class Lane:
         return client
 
     def kind(self, name="OpenAI"):
+        """The SDK's class of that name in this lane's colour."""
         return getattr(openai, name if self.blocking else f"Async{name}")
 
     def stock(self, name="OpenAI", http_client=None, **options):
+        """A stock SDK client over a user's HTTP client."""
         options = {"api_key": "sk-1", **options}
         return self.kind(name)(http_client=http_client or self.given(), **options)
 
@@ -107,6 +115,7 @@ class Lane:
         return mount(self.stock(name, **options), wiring=self.engine)
 
     def azure(self, **options):
+        """A mounted Azure client."""
         options = {"azure_endpoint": "https://me.openai.azure.com", **options}
         return self.client("AzureOpenAI", api_version="2024-05-01-preview", **options)
 
@@ -127,15 +136,18 @@ class Lane:
 
         if not self.blocking:
             return self.run(read())
-        events = [event.event for event, _ in zip(stream, range(count or 99), strict=False)]
-        return events
+        return [event.event for event, _ in zip(stream, range(count or 99), strict=False)]
 
     def flush(self):
+        """Wait for the work in the background."""
         return (
-            self.engine.workers.flush(5) if self.blocking else self.run(self.engine.workers.aflush(5))
+            self.engine.workers.flush(5)
+            if self.blocking
+            else self.run(self.engine.workers.aflush(5))
         )
 
     def end(self):
+        """Close what the test has made."""
         for client in self.clients:
             self.run(client.close() if self.blocking else client.aclose())
         if self.loop is not None:
@@ -145,7 +157,16 @@ class Lane:
 
 @pytest.fixture(params=list(product(MODULES, ["blocking", "async"])), ids="-".join)
 def lane(request):
+    """A lane of each HTTP library and colour."""
     lane = Lane(*request.param)
+    yield lane
+    lane.end()
+
+
+@pytest.fixture
+def blocking_lane():
+    """A lane of the SDK's newest HTTP library, without a loop."""
+    lane = Lane(MODULES[-1], "blocking")
     yield lane
     lane.end()
 

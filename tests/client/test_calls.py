@@ -7,21 +7,27 @@ import logging
 import re
 import threading
 import warnings
-from types import SimpleNamespace
 
 import openai
 import pytest
 
+from shim.client import mount
 from shim.core.ports import Request
 from shim.core.wire import Reply
 from shim.errors import ApiError, SettingsError, Unreachable
+from shim.settings import Settings
+from shim.upstream.dialect import OPENAI
 
-pytestmark = pytest.mark.filterwarnings("ignore:The Assistants API is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The Assistants API is deprecated"),
+    pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning"),
+]
 
 RUNS = "/threads/thread_1/runs"
 
 
 def stream(client, **options):
+    """A streamed run."""
     return client.beta.threads.runs.create(
         thread_id="thread_1", assistant_id="asst_1", stream=True, **options
     )
@@ -118,9 +124,8 @@ def test_a_stream_closed_early_runs_on(lane):
     events = lane.run(stream(lane.client()))
 
     async def first():
-        async for event in events:
-            await events.close()
-            return event
+        await events.__anext__()
+        await events.close()
 
     if lane.blocking:
         next(iter(events))
@@ -279,9 +284,10 @@ def test_the_upstream_gets_the_senders_own_headers(lane):
 
 def test_settings_may_send_the_upstream_elsewhere(lane):
     """A configured upstream and key replace the client's own."""
-    settings = SimpleNamespace(upstream_url="https://up.example/v1/", upstream_key="sk-up")
-    client = lane.client(organization="org-1")
-    client._client.door.settings = settings
+    settings = Settings(
+        upstream_url="https://up.example/v1/", upstream_key="sk-up", dialect="openai"
+    )
+    client = mount(lane.stock(organization="org-1"), settings, wiring=lane.engine)
 
     lane.run(client.beta.threads.create())
 
@@ -289,6 +295,7 @@ def test_settings_may_send_the_upstream_elsewhere(lane):
     assert target.base_url == "https://up.example/v1"
     assert target.headers["authorization"] == "Bearer sk-up"
     assert "openai-organization" not in target.headers
+    assert lane.engine.upstream.dialect(target) is OPENAI
 
 
 def test_a_request_timeout_goes_with_the_call(lane):
@@ -332,12 +339,9 @@ def test_the_upstream_goes_through_the_given_client(lane):
     assert sent.headers["authorization"] == "Bearer sk-1"
 
 
-def test_an_engine_is_wired_once_for_many_threads():
+def test_an_engine_is_wired_once_for_many_threads(blocking_lane):
     """Concurrent first calls wire one handler."""
-    from conftest import MODULES, Lane
-
-    lane = Lane(MODULES[-1], "blocking")
-    client = lane.client()
+    client = blocking_lane.client()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         threads = [threading.Thread(target=client.beta.threads.create) for _ in range(8)]
@@ -345,10 +349,9 @@ def test_an_engine_is_wired_once_for_many_threads():
             thread.start()
         for thread in threads:
             thread.join()
-    lane.end()
 
-    assert len(lane.engine.calls) == 8
-    assert len(lane.engine.wired) == 1
+    assert len(blocking_lane.engine.calls) == 8
+    assert len(blocking_lane.engine.wired) == 1
 
 
 def test_a_wiring_that_fails_is_tried_again(lane):
@@ -360,10 +363,7 @@ def test_a_wiring_that_fails_is_tried_again(lane):
             raise broken.pop()
         return lane.engine(*ports)
 
-    client = lane.stock()
-    from shim.client import mount
-
-    mount(client, wiring=wiring)
+    client = mount(lane.stock(), wiring=wiring)
 
     with pytest.raises(openai.InternalServerError, match="no database"):
         lane.run(client.beta.threads.create())

@@ -122,7 +122,7 @@ def test_a_copy_may_leave_by_another_http_client(lane):
 
 @pytest.mark.parametrize("name", ["OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"])
 def test_shims_classes_are_the_sdks(name):
-    """shim's clients are subclasses with the SDK's own signature, mounted from the start."""
+    """The clients of shim are subclasses with the SDK's own signature, mounted from the start."""
     ours, theirs = getattr(shim.client, name), getattr(openai, name)
     client = ours(api_key="k", **(AZURE if "Azure" in name else {}))
     azure_of = shim.client.AsyncOpenAI if "Async" in name else shim.client.OpenAI

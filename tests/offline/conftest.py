@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 import openai
 import pytest
+
 from shim.offline import Offline
 
 WEATHER = {
@@ -31,17 +32,20 @@ def connect(offline, **options):
 
 @pytest.fixture
 def offline():
+    """An embedded upstream."""
     return Offline()
 
 
 @pytest.fixture
 def client(offline):
+    """The SDK's client on the embedded upstream."""
     with connect(offline) as client:
         yield client
 
 
 @pytest.fixture
 def weather():
+    """A function tool that looks up the weather."""
     return WEATHER
 
 
@@ -55,4 +59,5 @@ def slow():
 
 @pytest.fixture
 def reconnect():
+    """Makes further clients."""
     return connect

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
-from shim.offline import Call, Offline, Say
+
+from shim.offline import Call, Offline
 
 
 def roles(client, key):
@@ -17,10 +19,12 @@ def roles(client, key):
 
 
 def user(text):
+    """A user message."""
     return {"role": "user", "content": text}
 
 
 def refused(caught):
+    """The words, parameter and code of a refusal."""
     return caught.value.body["message"], caught.value.body["param"], caught.value.code
 
 
@@ -100,8 +104,10 @@ def test_twenty_items_a_call(client):
         with pytest.raises(openai.BadRequestError) as caught:
             call()
         assert refused(caught) == (
-            "Invalid 'items': array too long. Expected an array with maximum length 20, "
-            "but got an array with length 21 instead.",
+            (
+                "Invalid 'items': array too long. Expected an array with maximum length 20, "
+                "but got an array with length 21 instead."
+            ),
             "items",
             "array_above_max_length",
         )
@@ -213,14 +219,18 @@ def test_one_response_at_a_time(slow):
         with pytest.raises(openai.BadRequestError) as caught:
             call()
         assert refused(caught) == (
-            "Another process is currently operating on this conversation. "
-            "Please retry in a few seconds.",
+            (
+                "Another process is currently operating on this conversation. "
+                "Please retry in a few seconds."
+            ),
             "conversation",
             "conversation_locked",
         )
     assert roles(client, made.id) == []
     assert [event.type for event in stream][-1] == "response.completed"
-    assert client.responses.create(model="m", input="b", conversation=made.id).output_text == "quick"
+    assert (
+        client.responses.create(model="m", input="b", conversation=made.id).output_text == "quick"
+    )
 
 
 def test_an_abandoned_stream_is_appended_after_its_end(offline, client):
@@ -274,8 +284,10 @@ def test_duplicate_items(client):
         client.responses.create(model="m", input=[item], conversation=made.id)
 
     assert refused(caught) == (
-        f"Duplicate item found with id {item['id']}. "
-        "Remove duplicate items from your input and try again.",
+        (
+            f"Duplicate item found with id {item['id']}. "
+            "Remove duplicate items from your input and try again."
+        ),
         "input",
         None,
     )
@@ -300,14 +312,18 @@ def test_reasoning_goes_with_what_follows_it(offline, client):
     whole = client.responses.create(model="m", input=[user("x"), thought, call, output])
 
     assert refused(alone) == (
-        f"Item '{thought['id']}' of type 'reasoning' was provided without its required "
-        "following item.",
+        (
+            f"Item '{thought['id']}' of type 'reasoning' was provided without its required "
+            "following item."
+        ),
         "input",
         None,
     )
     assert refused(bereft) == (
-        f"Item '{call['id']}' of type 'function_call' was provided without its required "
-        f"'reasoning' item: '{thought['id']}'.",
+        (
+            f"Item '{call['id']}' of type 'function_call' was provided without its required "
+            f"'reasoning' item: '{thought['id']}'."
+        ),
         "input",
         None,
     )
@@ -327,9 +343,7 @@ def test_unstored_reasoning_needs_its_encrypted_content(offline, client):
     """Reasoning of an unstored response is found by its encrypted content alone."""
     output = {"type": "function_call_output", "call_id": "call_a", "output": "y"}
     bare = thought_and_call(offline, client, store=False)
-    full = thought_and_call(
-        offline, client, store=False, include=["reasoning.encrypted_content"]
-    )
+    full = thought_and_call(offline, client, store=False, include=["reasoning.encrypted_content"])
 
     with pytest.raises(openai.NotFoundError, match="Items are not persisted"):
         client.responses.create(model="m", input=[user("x"), *bare, output])
@@ -362,8 +376,6 @@ def test_hosted_items_pass_through(client, offline):
 
 def test_threads_share_one_upstream():
     """Requests from many threads are all carried out, none twice."""
-    from concurrent.futures import ThreadPoolExecutor
-
     offline = Offline()
     body = b'{"model": "m", "input": "Hi"}'
 
@@ -375,4 +387,3 @@ def test_threads_share_one_upstream():
 
     assert len(set(keys)) == 200
     assert len(offline.posts()) == 200
-    assert isinstance(Say("x"), Say)

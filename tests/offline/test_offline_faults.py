@@ -7,10 +7,12 @@ import asyncio
 import httpx2
 import openai
 import pytest
+
 from shim.offline import Offline
 
 
 def ask(client, **request):
+    """A plain request."""
     return client.responses.create(model="m", input="Hi", **request)
 
 
@@ -18,12 +20,12 @@ def ask(client, **request):
 def door(request, offline, reconnect):
     """A client on the upstream, in memory or over a socket, with a short read timeout."""
     if request.param == "memory":
-        with reconnect(offline, timeout=0.3) as client:
+        with reconnect(offline, timeout=0.6) as client:
             yield client
         return
     with (
         offline.serve() as served,
-        openai.OpenAI(api_key="x", base_url=served.url, max_retries=0, timeout=0.3) as client,
+        openai.OpenAI(api_key="x", base_url=served.url, max_retries=0, timeout=0.6) as client,
     ):
         yield client
 
@@ -93,7 +95,7 @@ def test_reset_midstream(offline, door):
 def iter_into(events, stream):
     """Append each event as it comes, so that a break keeps what was there."""
     for event in stream:
-        events.append(event)  # noqa: PERF402 - a break must keep what came before it
+        events.append(event)
     return []
 
 

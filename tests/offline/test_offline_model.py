@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from shim.offline import Call, RuleModel, Say, View
 from shim.offline.arguments import example, fill
 
 
 def function(name, description="", **properties):
+    """A function tool whose first property is required."""
     return {
         "type": "function",
         "name": name,
@@ -27,15 +29,16 @@ WEATHER = function("get_weather", "Weather of a city", city=STRING)
 TIME = function("get_time", "The time in a time zone", zone=STRING)
 
 
-def ask(text, *tools, items=(), **body):
+def ask(words, *tools, items=(), **body):
     """What the model answers to a user's text."""
     said = {"id": "msg_1", "type": "message", "role": "user"}
-    said["content"] = [{"type": "input_text", "text": text}]
+    said["content"] = [{"type": "input_text", "text": words}]
     request = {"model": "m", "tools": list(tools), **body}
     return RuleModel().reply(View(request, (said, *items)))
 
 
 def names(outputs):
+    """The names of the functions that are called."""
     return [output.name for output in outputs if isinstance(output, Call)]
 
 

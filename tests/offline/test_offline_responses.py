@@ -10,6 +10,7 @@ import httpx
 import httpx2
 import openai
 import pytest
+
 from shim.offline import MODEL, Offline
 
 
@@ -143,7 +144,7 @@ def test_input_items_list_the_whole_context(client, weather):
     assert page.has_more
     assert [item.type for item in page] == ["function_call_output", "function_call", "message"]
     ascending = client.responses.input_items.list(answered.id, order="asc")
-    assert [item.type for item in ascending.data][0] == "message"
+    assert next(item.type for item in ascending.data) == "message"
 
 
 def test_function_call_stream(client, weather):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
 from shim.offline import Offline
 
 NESTED = {"type": "function", "function": {"name": "f"}}
@@ -12,8 +15,6 @@ LONG = "x" * 513
 
 def post(body, path="/responses", offline=None):
     """The error of a request that must be refused."""
-    import json
-
     request = {"model": "m", "input": "Hi", **body} if path == "/responses" else body
     request = {key: value for key, value in request.items() if value != "absent"}
     raw = json.dumps(request).encode()
@@ -25,8 +26,18 @@ def post(body, path="/responses", offline=None):
 @pytest.mark.parametrize(
     ("body", "message", "param", "code"),
     [
-        ({"assistant_id": "a"}, "Unknown parameter: 'assistant_id'.", "assistant_id", "unknown_parameter"),
-        ({"model": "absent"}, "Missing required parameter: 'model'.", "model", "missing_required_parameter"),
+        (
+            {"assistant_id": "a"},
+            "Unknown parameter: 'assistant_id'.",
+            "assistant_id",
+            "unknown_parameter",
+        ),
+        (
+            {"model": "absent"},
+            "Missing required parameter: 'model'.",
+            "model",
+            "missing_required_parameter",
+        ),
         (
             {"model": "no-such-model"},
             "The requested model 'no-such-model' does not exist.",
@@ -35,25 +46,37 @@ def post(body, path="/responses", offline=None):
         ),
         (
             {"temperature": -1},
-            "Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but got -1 instead.",
+            (
+                "Invalid 'temperature': decimal below minimum value. Expected a value >= 0, but "
+                "got -1 instead."
+            ),
             "temperature",
             "decimal_below_min_value",
         ),
         (
             {"temperature": 2.5},
-            "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 2.5 instead.",
+            (
+                "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but "
+                "got 2.5 instead."
+            ),
             "temperature",
             "decimal_above_max_value",
         ),
         (
             {"top_p": 1.5},
-            "Invalid 'top_p': decimal above maximum value. Expected a value <= 1, but got 1.5 instead.",
+            (
+                "Invalid 'top_p': decimal above maximum value. Expected a value <= 1, but got "
+                "1.5 instead."
+            ),
             "top_p",
             "decimal_above_max_value",
         ),
         (
             {"max_output_tokens": 15},
-            "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got 15 instead.",
+            (
+                "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= "
+                "16, but got 15 instead."
+            ),
             "max_output_tokens",
             "integer_below_min_value",
         ),
@@ -77,20 +100,28 @@ def post(body, path="/responses", offline=None):
         ),
         (
             {"input": 3},
-            "Invalid type for 'input': expected one of a string or array of objects, but got an integer instead.",
+            (
+                "Invalid type for 'input': expected one of a string or array of objects, but got "
+                "an integer instead."
+            ),
             "input",
             "invalid_type",
         ),
         (
             {"input": "absent"},
-            "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation_id' must be provided.",
+            (
+                "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation_id' "
+                "must be provided."
+            ),
             None,
             "missing_required_parameter",
         ),
         (
             {"conversation": "conv_a", "previous_response_id": "resp_a"},
-            "Mutually exclusive parameters. Ensure you are only providing one of: "
-            "'previous_response_id' or 'conversation'.",
+            (
+                "Mutually exclusive parameters. Ensure you are only providing one of: "
+                "'previous_response_id' or 'conversation'."
+            ),
             None,
             "mutually_exclusive_parameters",
         ),
@@ -115,7 +146,12 @@ def post(body, path="/responses", offline=None):
         ({"metadata": {"k": LONG}}, None, "metadata.k", "string_above_max_length"),
         ({"metadata": {"k" * 65: "v"}}, None, "metadata", "string_above_max_length"),
         ({"metadata": {"k": 1}}, None, "metadata.k", "invalid_type"),
-        ({"metadata": {str(n): "" for n in range(17)}}, None, "metadata", "object_above_max_properties"),
+        (
+            {"metadata": {str(n): "" for n in range(17)}},
+            None,
+            "metadata",
+            "object_above_max_properties",
+        ),
         ({"include": ["everything"]}, None, "include[0]", "invalid_value"),
         ({"max_tokens": 20}, None, "max_tokens", "unsupported_parameter"),
         ({"response_format": {"type": "text"}}, None, "response_format", "unsupported_parameter"),
@@ -165,13 +201,35 @@ def test_plain_models_refuse_effort():
         ([NESTED], "Missing required parameter: 'tools[0].name'.", "tools[0].name"),
         (
             [FLAT, {**FLAT, "name": "a b"}],
-            "Invalid 'tools[1].name': string does not match pattern. "
-            "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+            (
+                "Invalid 'tools[1].name': string does not match pattern. "
+                "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+            ),
             "tools[1].name",
         ),
         ([{**FLAT, "name": "f" * 129}], None, "tools[0].name"),
         ([{**FLAT, "extra": 1}], "Unknown parameter: 'tools[0].extra'.", "tools[0].extra"),
         ([{**FLAT, "parameters": []}], None, "tools[0].parameters"),
+        ([{**FLAT, "description": 1}], None, "tools[0].description"),
+        (
+            [{**FLAT, "parameters": {"type": "string"}}],
+            (
+                "Invalid schema for function 'f': "
+                "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"string\"'."
+            ),
+            "tools[0].parameters",
+        ),
+        (
+            [{**FLAT, "parameters": {"type": "object", "properties": {"a": []}}}],
+            "Invalid schema for function 'f': [] is not of type 'object', 'boolean'.",
+            "tools[0].parameters",
+        ),
+        (
+            [{**FLAT, "parameters": {"type": "object", "required": "a"}}],
+            "Invalid schema for function 'f': 'a' is not of type 'array'.",
+            "tools[0].parameters",
+        ),
+        ([{"type": "file_search", "vector_store_ids": "a"}], None, "tools[0].vector_store_ids"),
         ([{"type": "retrieval"}], None, "tools[0].type"),
         ([{"name": "f"}], "Missing required parameter: 'tools[0].type'.", "tools[0].type"),
         (
@@ -191,8 +249,10 @@ def test_plain_models_refuse_effort():
         ),
         (
             [{**FLAT, "strict": True}],
-            "Invalid schema for function 'f': In context=(), 'additionalProperties' is required "
-            "to be supplied and to be false.",
+            (
+                "Invalid schema for function 'f': In context=(), "
+                "'additionalProperties' is required to be supplied and to be false."
+            ),
             "tools[0].parameters",
         ),
     ],
@@ -208,7 +268,11 @@ def test_tools(tools, message, param):
 @pytest.mark.parametrize(
     ("choice", "tools", "message"),
     [
-        ("any", [FLAT], "Invalid value: 'any'. Supported values are: 'none', 'auto', and 'required'."),
+        (
+            "any",
+            [FLAT],
+            "Invalid value: 'any'. Supported values are: 'none', 'auto', and 'required'.",
+        ),
         (NESTED, [FLAT], "Missing required parameter: 'tool_choice.name'."),
         (
             {"type": "function", "name": "g"},
@@ -271,13 +335,18 @@ def test_json_mode_wants_the_word():
         ),
         (
             {"role": "user", "content": [{"type": "image_file", "image_file": {"file_id": "f"}}]},
-            "Invalid value: 'image_file'. Supported values are: 'input_text', 'input_image', and "
-            "'input_file'.",
+            (
+                "Invalid value: 'image_file'. "
+                "Supported values are: 'input_text', 'input_image', and 'input_file'."
+            ),
             "input[0].content[0]",
         ),
         (
             {"role": "tool", "content": "x"},
-            "Invalid value: 'tool'. Supported values are: 'assistant', 'system', 'developer', and 'user'.",
+            (
+                "Invalid value: 'tool'. Supported values are: 'assistant', 'system', "
+                "'developer', and 'user'."
+            ),
             "input[0]",
         ),
         (
@@ -302,7 +371,10 @@ def test_json_mode_wants_the_word():
         ),
         (
             {"role": "user", "content": [{"type": "input_image", "image_url": {"url": "u"}}]},
-            "Invalid type for 'input[0].content[0].image_url': expected a string, but got an object instead.",
+            (
+                "Invalid type for 'input[0].content[0].image_url': expected a string, but got an "
+                "object instead."
+            ),
             "input[0].content[0].image_url",
         ),
         (
@@ -321,6 +393,36 @@ def test_json_mode_wants_the_word():
             "input[0].output",
         ),
         ({"type": "thought"}, None, "input[0]"),
+        ({"id": "msg_x", "content": "x"}, None, "input[0].type"),
+        ({"role": "user", "content": 1}, None, "input[0].content"),
+        ({"role": "user", "content": ["x"]}, None, "input[0].content[0]"),
+        ({"role": "user", "content": [{"text": "x"}]}, None, "input[0].content[0].type"),
+        (
+            {"role": "user", "content": [{"type": "input_text", "text": 1}]},
+            None,
+            "input[0].content[0].text",
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_image", "file_id": "f", "detail": "x"}]},
+            None,
+            "input[0].content[0].detail",
+        ),
+        (
+            {"role": "assistant", "content": [{"type": "output_text", "text": "", "logprobs": 1}]},
+            None,
+            "input[0].content[0].logprobs",
+        ),
+        (
+            {"type": "function_call", "call_id": "call_a", "name": "f", "arguments": {}},
+            None,
+            "input[0].arguments",
+        ),
+        (
+            {"type": "function_call_output", "call_id": 1, "output": "x"},
+            None,
+            "input[0].call_id",
+        ),
+        ({"type": "item_reference", "id": 1}, None, "input[0].id"),
         (
             {"role": "user", "content": "x", "id": "item_a"},
             "Invalid 'input[0].id': 'item_a'. Expected an ID that begins with 'msg'.",
@@ -357,8 +459,6 @@ def test_context_window():
         "param": "input",
         "code": "context_length_exceeded",
     }
-    import json
-
     raw = json.dumps({**body, "truncation": "auto"}).encode()
     assert offline.handle("POST", "/responses", "", {"api-key": "x"}, raw).status == 200
 
@@ -386,3 +486,22 @@ def test_echo_of_what_was_omitted(client):
     assert response["text"]["format"]["strict"] is True
     assert (response["temperature"], response["top_p"]) == (1.0, 1.0)
     assert (response["truncation"], response["service_tier"]) == ("disabled", "default")
+
+
+def test_no_request_breaks_the_upstream(client):
+    """An empty input is answered, and so are all kinds of parts."""
+    content = [
+        {"type": "input_text", "text": "x"},
+        {"type": "input_file", "file_id": "file-a", "filename": None},
+        {"type": "input_image", "file_id": "file-b"},
+    ]
+
+    assert client.responses.create(model="m", input=[]).status == "completed"
+    assert client.responses.create(
+        model="m",
+        input=[
+            {"role": "user", "content": content},
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "No"}]},
+            {"role": "developer", "content": "Be kind."},
+        ],
+    ).output_text.startswith("You said: x")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import httpx2
 import openai
 import pytest
+
 from shim.offline import Call, Incomplete, Offline, Refuse, Reply, Say, Think
 
 
 def ask(client, **request):
+    """A plain request."""
     return client.responses.create(model="m", input="Hi", **request)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import openai
 import pytest
+
 from shim.offline import MODEL, Offline
 
 ROOT = Path(__file__).parents[2]
@@ -19,12 +20,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def served(offline):
+    """The upstream over HTTP."""
     with offline.serve() as served:
         yield served
 
 
 @pytest.fixture
 def remote(served):
+    """The SDK's client on the upstream over HTTP."""
     with openai.OpenAI(api_key="x", base_url=served.url, max_retries=0) as client:
         yield client
 

@@ -24,6 +24,7 @@ PAYLOADS = [
 
 
 def parse(*chunks):
+    """The payloads of these chunks."""
     parser = EventParser()
     return [p for chunk in chunks for p in parser.feed(chunk)] + list(parser.end())
 

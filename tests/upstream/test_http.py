@@ -35,6 +35,8 @@ class Lane:
         self.closed = []
 
     def upstream(self, server, **options):
+        """An upstream over a client of this lane."""
+
         def handle(request):
             self.requests.append(request)
             return server(request)
@@ -47,9 +49,10 @@ class Lane:
         return AsyncUpstream(self.client, self.sleep)
 
     async def sleep(self, seconds):
-        pass
+        """Wait not at all."""
 
     def run(self, work):
+        """The result of a coroutine."""
         return drive.run(work) if self.colour == "blocking" else asyncio.run(work)
 
     def answer(self, *chunks, status=200, broken=None, **headers):
@@ -82,14 +85,17 @@ class Lane:
 
 @pytest.fixture(params=list(product(MODULES, ["blocking", "async"])), ids="-".join)
 def lane(request):
+    """A lane of each HTTP library and colour."""
     return Lane(*request.param)
 
 
 def post(body=None, **options):
+    """A request to make a response."""
     return Request("POST", "/responses", TARGET, body={"x": 1} if body is None else body, **options)
 
 
 async def events(upstream, request):
+    """The payloads of a streamed answer."""
     stream = await upstream.open(request)
     return [payload async for payload in stream.events()]
 
@@ -291,7 +297,7 @@ def test_a_broken_stream_is_unreachable(lane):
     async def work():
         stream = await upstream.open(post())
         async for payload in stream.events():
-            got.append(payload)
+            got.append(payload)  # noqa: PERF401 - it breaks half way
 
     with pytest.raises(Unreachable, match="reset") as caught:
         lane.run(work())

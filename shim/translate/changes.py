@@ -1,0 +1,65 @@
+"""What comes out of a translation: changes to records, and how the response ended. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shim.core.objects import Message, Step, Usage, message, step_event
+from shim.core.wire import Event, Json
+
+__all__ = ["Change", "Outcome", "usage_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to a step or message: to be stored, to be told, or both.
+
+    `name` is the event's (None: only stored). `new` records are put in, others replaced.
+    """
+
+    name: str | None
+    record: Message | Step | None = None
+    new: bool = False
+    delta: Json | None = None
+
+    def event(self) -> Event | None:
+        """The event to tell the caller, if any."""
+        if self.name is None:
+            return None
+        if self.delta is not None:
+            return Event(self.name, self.delta)
+        assert self.record is not None
+        if isinstance(self.record, Message):
+            return Event(self.name, message(self.record))
+        return Event(self.name, step_event(self.record))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a response ended. `kind`: completed, calls, incomplete, failed or cancelled.
+
+    `calls` are the function calls now waiting, as `required_action` lists them. `items` are the
+    response's output items as they came. `reason` is the upstream's for an incomplete response;
+    `error` is the run's `last_error` for a failed one.
+    """
+
+    kind: str
+    usage: Usage
+    items: Sequence[Json] = ()
+    calls: Sequence[Json] = ()
+    reason: str | None = None
+    error: Json | None = None
+
+
+def usage_of(response: Json) -> Usage:
+    """The tokens of a response, in the Responses or the older spelling; zeros where none are."""
+    given = response.get("usage") or {}
+    details = given.get("input_tokens_details") or given.get("prompt_tokens_details") or {}
+    spent = given.get("output_tokens_details") or given.get("completion_tokens_details") or {}
+    return Usage(
+        prompt=given.get("input_tokens", given.get("prompt_tokens")) or 0,
+        completion=given.get("output_tokens", given.get("completion_tokens")) or 0,
+        cached=details.get("cached_tokens") or 0,
+        reasoning=spent.get("reasoning_tokens") or 0,
+    )
