@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from shim.core.wire import Handler
     from shim.storage.sqlite import Database
 
-__all__ = ["Settings", "open_database", "wire"]
+__all__ = ["Settings", "open_database", "set_in", "unknown_in", "wire"]
 
 log = logging.getLogger("shim")
 log.addHandler(logging.NullHandler())
 
 _SQLITE = "sqlite:///"
+_NOT_SETTINGS = {"SHIM_RECORDINGS"}  # where the project's own tests find recorded traffic
 _CHOICES = {
     "mode": ("responses",),
     "conversations": ("auto", "upstream", "local"),
@@ -72,11 +73,9 @@ class Settings:
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
         """The settings given, then those of the environment, then the defaults."""
         environ = os.environ if environ is None else environ
-        values: dict[str, Any] = {}
-        for each in fields(cls):
-            text = environ.get(f"SHIM_{each.name.upper()}", "").strip()
-            if text:
-                values[each.name] = _parsed(each.name, text)
+        values = {
+            name: _parsed(name, environ[variable].strip()) for name, variable in set_in(environ)
+        }
         settings = cls(**{**values, **given})
         if settings.log:
             _log_at(settings.log)
@@ -89,6 +88,20 @@ class Settings:
         from platformdirs import user_data_dir  # noqa: PLC0415 - needed only where nothing is set
 
         return str(Path(user_data_dir("shim", appauthor=False)) / "shim.db")
+
+
+def set_in(environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """The settings that the environment gives, each with the name of its variable."""
+    environ = os.environ if environ is None else environ
+    names = ((each.name, f"SHIM_{each.name.upper()}") for each in fields(Settings))
+    return [(name, variable) for name, variable in names if environ.get(variable, "").strip()]
+
+
+def unknown_in(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that look like settings and are none: misspelt, or of another version."""
+    known = {f"SHIM_{each.name.upper()}" for each in fields(Settings)} | _NOT_SETTINGS
+    names = os.environ if environ is None else environ
+    return sorted(name for name in names if name.startswith("SHIM_") and name not in known)
 
 
 def _parsed(name: str, text: str) -> Any:
