@@ -106,20 +106,20 @@ class Worker:
             for event in await self._end("failed", refused.error):
                 yield event
             return
-        self._run = replace(self._run, notes=_joined(self._run.notes, asking.notes))
+        self._run = self._noted(asking)
         async with aclosing(self._read(stream)) as events:
             async for event in events:
                 yield event
 
     async def _start(self, asking: Asking) -> None:
         """Say, before the request goes out, that it may have gone out."""
-        notes = _joined(self._run.notes, asking.notes)
         sent = self._run.sent + 1
         self._translator = RunTranslator(replace(self._run, sent=sent))
-        started = move(
-            self._run, "start", self._world.now(), sent=sent, response_id=None, notes=notes
-        )
+        started = move(self._noted(asking), "start", self._world.now(), sent=sent, response_id=None)
         await self._save(started)
+
+    def _noted(self, asking: Asking) -> Run:
+        return replace(self._run, notes=tuple(dict.fromkeys([*self._run.notes, *asking.notes])))
 
     async def _read(self, stream: Stream) -> AsyncGenerator[Event, None]:
         last: Sequence[Change] | None = None
@@ -246,7 +246,3 @@ class Worker:
             await self._world.ledger.save_run(released(self._run), Batch())
         except ShimError as error:
             log.debug("run %s: nothing to release: %s", self._run.id, error)
-
-
-def _joined(notes: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
-    return (*notes, *(note for note in more if note not in notes))

@@ -137,7 +137,6 @@ class Asking:
         if name is None:
             return False
         self._refused |= {name}
-        self._note(f"{name} was left out: {error_of(body).get('message')}")
         if error_of(body).get("code") != "unsupported_value":
             server, model = self._target.base_url, self._run.model
             await self._world.ledger.remember_refused(server, model, name)

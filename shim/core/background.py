@@ -30,10 +30,14 @@ _MORE_ATTEMPTS = 5
 _INTERNAL = {"code": "server_error", "message": "Sorry, something went wrong."}
 
 
-async def begin(world: World, looks: Looks, run: Run, target: Target) -> None:
-    """Ask for the run's response; what is refused for the moment is asked for again later."""
+async def begin(world: World, looks: Looks, run: Run, target: Target) -> tuple[str, ...]:
+    """Ask for the run's response; gives the run's notes as far as they are known now.
+
+    What the upstream refuses for the moment is asked for again later.
+    """
     beginning = _Beginning(world, looks, run, target)
     await beginning.guarded(beginning.first())
+    return beginning.notes()
 
 
 class _Beginning:
@@ -43,6 +47,10 @@ class _Beginning:
         self._run = run
         self._target = target
         self._asking = Asking(world, run, target)
+
+    def notes(self) -> tuple[str, ...]:
+        """The run's notes and those that asking for its response has added."""
+        return tuple(dict.fromkeys([*self._run.notes, *self._asking.notes]))
 
     async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry out a part of the beginning; whatever goes wrong in it is the run's failure."""
@@ -84,11 +92,10 @@ class _Beginning:
         await self._accepted(answer.body)
 
     async def _accepted(self, response: Json) -> None:
-        notes = [note for note in self._asking.notes if note not in self._run.notes]
         self._run = replace(
             released(self._run),
             response_id=response.get("id"),
             background=True,
-            notes=(*self._run.notes, *notes),
+            notes=self.notes(),
         )
         self._run = await self._world.ledger.save_run(self._run, Batch())

@@ -1,6 +1,6 @@
 """The life of a run, as a table. Knows statuses, moves, timestamps; no storage, no clock.
 
-Statuses and moves: Assistants spec section 4.1. A run is made `queued`. `start` is the first sign of
+Statuses and moves: Assistants spec 4.1. A run is made `queued`. `start` is the first sign of
 the upstream's work; `require_action` rests the run until its outputs are submitted, which queues it
 again with its old `started_at` (4.2). `cancel` asks for the end, `cancelled` is the end. Five
 statuses are final: nothing leaves them, `expires_at` is shown as null, and usage is shown.

@@ -33,8 +33,8 @@ _ALL = 1_000_000
 
 _ABANDONED = {
     "code": "server_error",
-    "message": "The process that worked on this run ended before the model's answer could be "
-    "followed: no response id was stored. It was not asked again; create a new run.",
+    "message": "The process that worked on this run ended or stopped before the model's answer "
+    "could be followed: no response id was stored. It was not asked again; create a new run.",
 }
 _VANISHED = {
     "code": "server_error",

@@ -195,7 +195,7 @@ class Runs:
             return Reply(events=events, headers=_noted(run))
         dialect = self._world.upstream.dialect(target)
         if dialect.background and self._world.store:
-            await begin(self._world, self._looks, run, target)
+            run = replace(run, notes=await begin(self._world, self._looks, run, target))
         else:
             self._world.workers.spawn(Worker(self._world, run, target).drain())
         return _shown(run)

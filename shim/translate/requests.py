@@ -79,7 +79,10 @@ def draft(
 ) -> Draft:
     """The request for the run's next response: earlier groups, then the run's own items."""
     tools, notes = _tools(run, dialect)
-    body: Json = {"model": run.model, "input": [i for group in groups for i in group] + [*current]}
+    items = [*(item for group in groups for item in group), *current]
+    if _misses_json(run, items):
+        items, notes = [_JSON_REMINDER, *items], (*notes, _JSON_NOTE)
+    body: Json = {"model": run.model, "input": items}
     if run.instructions:
         body["instructions"] = run.instructions
     if tools:
@@ -87,7 +90,26 @@ def draft(
         body.update(_tool_settings(run, tools))
     body.update(_sampling(run))
     body.update(_extras(run, tools, dialect, store=store))
-    return Draft({key: value for key, value in body.items() if key not in refused}, notes)
+    dropped = [name for name in body if name in refused]
+    known = tuple(f"{name} was left out: {run.model} does not take it" for name in dropped)
+    kept = {name: value for name, value in body.items() if name not in refused}
+    return Draft(kept, notes + known)
+
+
+_JSON_REMINDER: Json = {
+    "type": "message",
+    "role": "developer",
+    "content": [{"type": "input_text", "text": "Answer in JSON."}],
+}
+_JSON_NOTE = "a reminder to answer in JSON was added: the upstream looks for the word in messages"
+
+
+def _misses_json(run: Run, items: Sequence[Json]) -> bool:
+    """Whether JSON is asked for by the instructions alone, which sufficed for the old API."""
+    form = run.response_format
+    if not isinstance(form, dict) or form["type"] != "json_object":
+        return False
+    return "json" in (run.instructions or "").lower() and "json" not in str(items).lower()
 
 
 def _sampling(run: Run) -> Json:
