@@ -10,7 +10,7 @@ import sqlite3
 
 from shim.errors import StoreTooNew
 
-__all__ = ["MIGRATIONS", "migrate"]
+__all__ = ["MIGRATIONS", "migrate", "version_of"]
 
 _FIRST = """
 CREATE TABLE assistants (
@@ -74,7 +74,7 @@ MIGRATIONS: tuple[str, ...] = (_FIRST,)
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to this code's schema; raises StoreTooNew where it is beyond it."""
-    if _seen(connection) == len(MIGRATIONS):
+    if version_of(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -86,7 +86,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _apply(connection: sqlite3.Connection) -> None:
-    seen = _seen(connection)
+    seen = version_of(connection)
     if seen > len(MIGRATIONS):
         raise StoreTooNew(
             f"this database has schema {seen}, this version of shim knows {len(MIGRATIONS)}: "
@@ -101,7 +101,8 @@ def _apply(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO shim_schema VALUES (?)", (len(MIGRATIONS),))
 
 
-def _seen(connection: sqlite3.Connection) -> int:
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many migrations the database has seen."""
     known = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'shim_schema'"
     ).fetchall()
