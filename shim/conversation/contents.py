@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shim.core.objects import Message, Step
 from shim.core.ports import Ledger
+from shim.core.records import Message, Step
 from shim.core.wire import Json
 from shim.storage.outbox import Entry
 from shim.translate.items import message_item, pair_items

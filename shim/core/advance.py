@@ -15,8 +15,8 @@ from dataclasses import replace
 from shim.core.asking import Asking, OutOfTokens, Refused
 from shim.core.leases import RENEW_SECONDS, leased, released
 from shim.core.lifecycle import FINAL, move
-from shim.core.objects import Run, Usage
 from shim.core.ports import Batch, Request, Stream, World
+from shim.core.records import Run, Usage
 from shim.core.settling import Settled, batch_of, ended, run_told, settled, stopped_short
 from shim.core.wire import Event, Json, Target
 from shim.errors import Lost, ShimError, Unreachable

@@ -10,8 +10,8 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from shim.core.objects import Run
 from shim.core.ports import Answer, Request, World
+from shim.core.records import Run
 from shim.core.wire import Json, Target
 from shim.errors import ShimError, Unreachable
 from shim.translate.failures import droppable, error_of, is_overflow, last_error

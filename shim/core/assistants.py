@@ -7,9 +7,9 @@ from typing import Any
 
 from shim.core import conflicts, objects, pages
 from shim.core.ids import mint
-from shim.core.objects import Assistant
 from shim.core.params import ListParams, list_params
 from shim.core.ports import World
+from shim.core.records import Assistant
 from shim.core.requests import Asked, check_resources
 from shim.core.wire import Json, Reply
 from shim.errors import Lost

@@ -15,8 +15,8 @@ from typing import Any
 from shim.core.asking import Asking, OutOfTokens, Refused
 from shim.core.leases import released
 from shim.core.looks import Looks
-from shim.core.objects import Run
 from shim.core.ports import Batch, World
+from shim.core.records import Run
 from shim.core.settling import stopped_short
 from shim.core.wire import Json, Target
 from shim.errors import Lost, ShimError

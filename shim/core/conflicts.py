@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shim.core.objects import Run
+from shim.core.records import Run
 from shim.errors import ApiError
 
 __all__ = [

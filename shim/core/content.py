@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shim.core.ids import mint
-from shim.core.objects import Message
 from shim.core.ports import Mirror
+from shim.core.records import Message
 from shim.core.wire import Json
 
 __all__ = ["mirrored", "new_message"]

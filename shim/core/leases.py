@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shim.core.objects import Run
 from shim.core.ports import World
+from shim.core.records import Run
 from shim.core.wire import Target
 
 __all__ = ["RENEW_SECONDS", "held", "leased", "released"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shim.core.objects import ACTIVE, Run
+from shim.core.records import ACTIVE, Run
 from shim.errors import IllegalMove
 
 __all__ = ["ACTIVE", "FINAL", "TRANSITIONS", "move"]

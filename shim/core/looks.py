@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from shim.core.leases import held
 from shim.core.lifecycle import move
-from shim.core.objects import ACTIVE, Message, Run, Step
 from shim.core.params import ListParams
 from shim.core.ports import Batch, Request, World
+from shim.core.records import ACTIVE, Message, Run, Step
 from shim.core.settling import Settled, closings, ended, settled
 from shim.core.wire import Json, Target
 from shim.errors import Lost, Unreachable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from shim.core import conflicts, objects, pages
 from shim.core.content import mirrored, new_message
 from shim.core.looks import Looks
-from shim.core.objects import Message
 from shim.core.params import ListParams, list_params
 from shim.core.ports import Batch, World
+from shim.core.records import Message
 from shim.core.requests import Asked
 from shim.core.threads import Threads
 from shim.core.wire import Reply

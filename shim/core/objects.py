@@ -1,28 +1,18 @@
-"""The objects: how shim holds them and how they look on the wire. No rules, no storage.
+"""The objects as they look on the wire. No rules, no storage.
 
-A record is the value shim keeps; a function of the same name makes the wire object of it, with the
-recorded server's keys in its order (Assistants spec section 2). Two shapes exist where the server
-had two: plain answers, and events (`..._event`). Besides the recorded keys, plain answers carry
-those that the published types require and that server left out: a message's `status`,
-`incomplete_details`, `incomplete_at`, `completed_at`; a step's `expired_at` and `metadata`.
+A function makes the wire object of a record, with the recorded server's keys in its order
+(Assistants spec section 2). Two shapes exist where the server had two: plain answers, and events
+(`..._event`). Besides the recorded keys, plain answers carry those that the published types require
+and that server left out: a message's `status`, `incomplete_details`, `incomplete_at`,
+`completed_at`; a step's `expired_at` and `metadata`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
+from shim.core.records import ACTIVE, Assistant, Message, Run, Step, Thread, Usage
 from shim.core.wire import Json
 
 __all__ = [
-    "ACTIVE",
-    "RUN_SECONDS",
-    "Assistant",
-    "Message",
-    "Run",
-    "Step",
-    "Thread",
-    "Usage",
     "assistant",
     "deleted",
     "message",
@@ -36,153 +26,7 @@ __all__ = [
     "thread_read",
 ]
 
-RUN_SECONDS = 600
-"""How long a run may take: `expires_at` is `created_at` plus this (Assistants spec 2.4)."""
-
 _NO_FILES: Json = {"code_interpreter": {"file_ids": []}}
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one or more responses."""
-
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
-    reasoning: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.prompt + other.prompt,
-            self.completion + other.completion,
-            self.cached + other.cached,
-            self.reasoning + other.reasoning,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Assistant:
-    """An assistant; None means the caller did not say."""
-
-    id: str
-    created_at: int
-    model: str
-    name: str | None = None
-    description: str | None = None
-    instructions: str | None = None
-    tools: tuple[Json, ...] = ()
-    tool_resources: Json = field(default_factory=dict)
-    metadata: dict[str, str] = field(default_factory=dict)
-    temperature: float | None = None
-    top_p: float | None = None
-    reasoning_effort: str | None = None
-    response_format: Any = None
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """A thread, and the conversation that mirrors it once there is one."""
-
-    id: str
-    created_at: int
-    metadata: dict[str, str] = field(default_factory=dict)
-    tool_resources: Json = field(default_factory=dict)
-    conversation_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message; `content` holds wire parts. `position` orders it in its thread."""
-
-    id: str
-    created_at: int
-    thread_id: str
-    role: str
-    content: tuple[Json, ...]
-    attachments: tuple[Json, ...] = ()
-    metadata: dict[str, str] = field(default_factory=dict)
-    assistant_id: str | None = None
-    run_id: str | None = None
-    status: str = "completed"
-    incomplete_details: Json | None = None
-    incomplete_at: int | None = None
-    completed_at: int | None = None
-    position: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A run step. `usage` is kept from the moment it is known, and shown once the step is done.
-
-    `turn` counts the response of the run that it belongs to.
-    """
-
-    id: str
-    created_at: int
-    run_id: str
-    assistant_id: str
-    thread_id: str
-    type: str
-    expires_at: int
-    status: str = "in_progress"
-    step_details: Json = field(default_factory=dict)
-    cancelled_at: int | None = None
-    completed_at: int | None = None
-    expired_at: int | None = None
-    failed_at: int | None = None
-    last_error: Json | None = None
-    usage: Usage | None = None
-    turn: int = 0
-    position: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run: what the caller sees, what is sent upstream, and who works on it.
-
-    `sent` counts the responses asked for, `response_id` names the latest once it is known, `used`
-    sums their tokens. `owner` and `lease_until` say who works on the run and how long that counts.
-    """
-
-    id: str
-    created_at: int
-    thread_id: str
-    assistant_id: str
-    expires_at: int
-    model: str
-    status: str = "queued"
-    started_at: int | None = None
-    cancelled_at: int | None = None
-    failed_at: int | None = None
-    completed_at: int | None = None
-    required_action: Json | None = None
-    last_error: Json | None = None
-    instructions: str | None = None
-    tools: tuple[Json, ...] = ()
-    tool_resources: Json = field(default_factory=dict)
-    metadata: dict[str, str] = field(default_factory=dict)
-    temperature: float | None = None
-    top_p: float | None = None
-    reasoning_effort: str | None = None
-    max_completion_tokens: int | None = None
-    max_prompt_tokens: int | None = None
-    truncation_strategy: Json | None = None
-    incomplete_details: Json | None = None
-    response_format: Any = None
-    tool_choice: Any = None
-    parallel_tool_calls: bool | None = None
-    used: Usage = field(default_factory=Usage)
-    notes: tuple[str, ...] = ()
-    include: tuple[str, ...] = ()
-    sent: int = 0
-    response_id: str | None = None
-    background: bool = False
-    cancelled_by: float | None = None
-    owner: str | None = None
-    lease_until: float = 0.0
-    looked_at: float = 0.0
-    version: int = 0
 
 
 def assistant(record: Assistant) -> Json:
@@ -334,10 +178,6 @@ def _step(record: Step, expires_at: int | None) -> Json:
 def deleted(kind: str, object_id: str) -> Json:
     """The answer of a deletion; `kind` is the object's name, such as `assistant` (spec 2.6)."""
     return {"id": object_id, "object": f"{kind}.deleted", "deleted": True}
-
-
-ACTIVE = frozenset({"queued", "in_progress", "requires_action", "cancelling"})
-"""The statuses in which a run holds its thread, shows when it expires, and shows no usage yet."""
 
 
 def _resources(record: Assistant) -> Json:

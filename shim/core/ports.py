@@ -18,7 +18,7 @@ from collections.abc import (
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shim.core.objects import Assistant, Message, Run, Step, Thread
+from shim.core.records import Assistant, Message, Run, Step, Thread
 from shim.core.wire import Event, Json, Target
 
 if TYPE_CHECKING:

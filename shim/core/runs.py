@@ -16,9 +16,9 @@ from shim.core.ids import mint
 from shim.core.leases import held, leased
 from shim.core.lifecycle import ACTIVE, move
 from shim.core.looks import Looks
-from shim.core.objects import RUN_SECONDS, Assistant, Message, Run, Step, Thread
 from shim.core.params import ListParams, includes, list_params
 from shim.core.ports import Batch, World
+from shim.core.records import RUN_SECONDS, Assistant, Message, Run, Step, Thread
 from shim.core.requests import Asked
 from shim.core.settling import run_told
 from shim.core.threads import Threads

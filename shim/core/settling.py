@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shim.core.lifecycle import FINAL, move
-from shim.core.objects import Message, Run, Step, run_event
+from shim.core.objects import run_event
 from shim.core.ports import Batch, Mirror
+from shim.core.records import Message, Run, Step
 from shim.core.wire import Event, Json
 from shim.translate.changes import Change, Outcome
 from shim.translate.closing import ENDINGS, ended_message, ended_step

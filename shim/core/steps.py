@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shim.core import conflicts, objects, pages
-from shim.core.objects import Step
 from shim.core.params import ListParams, includes, list_params
 from shim.core.ports import World
+from shim.core.records import Step
 from shim.core.requests import Asked
 from shim.core.runs import Runs
 from shim.core.wire import Reply

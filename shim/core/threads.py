@@ -7,8 +7,8 @@ from dataclasses import replace
 from shim.core import conflicts, objects
 from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
-from shim.core.objects import Thread
 from shim.core.ports import Batch, Mirror, World
+from shim.core.records import Thread
 from shim.core.requests import Asked, check_resources
 from shim.core.wire import Json, Reply, Target
 from shim.errors import Lost

@@ -9,7 +9,7 @@ import json
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from shim.core.objects import Assistant, Message, Run, Step, Thread, Usage
+from shim.core.records import Assistant, Message, Run, Step, Thread, Usage
 from shim.storage.sqlite import Row
 
 __all__ = ["dump", "load", "pack", "unpack", "unpack_thread"]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shim.core.objects import Assistant, Message, Run, Step, Thread
 from shim.core.ports import Batch, Mirror
+from shim.core.records import Assistant, Message, Run, Step, Thread
 from shim.core.wire import Json
 from shim.storage.codec import dump, load, pack, unpack, unpack_thread
 from shim.storage.sqlite import Database, Row, Statement
@@ -125,11 +125,6 @@ class Ledger:
             metadata=dump(record.metadata),
             tool_resources=dump(record.tool_resources),
         )
-
-    async def threads(self, limit: int) -> list[Thread]:
-        """The newest threads of every tenant: for the command line, no door shows them."""
-        sql = _THREAD + "ORDER BY t.created_at DESC, t.id DESC LIMIT :limit"
-        return [unpack_thread(row) for row in await self._rows(sql, limit=limit)]
 
     async def delete_thread(self, thread_id: str) -> None:
         leftovers = await self._leftovers(thread_id)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from shim.core.objects import Assistant, Message, Run, Step, Thread
 from shim.core.ports import Batch, Mirror
+from shim.core.records import Assistant, Message, Run, Step, Thread
 from shim.storage.codec import dump, pack
 from shim.storage.sqlite import Statement
 

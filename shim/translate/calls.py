@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from shim.core.objects import Step
+from shim.core.records import Step
 from shim.core.wire import Json
 
 __all__ = ["Calls"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shim.core.objects import Message, Step, Usage, message, step_event
+from shim.core.objects import message, step_event
+from shim.core.records import Message, Step, Usage
 from shim.core.wire import Event, Json
 
 __all__ = ["Change", "Outcome", "usage_of"]

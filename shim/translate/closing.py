@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shim.core.objects import Message, Step, Usage
+from shim.core.records import Message, Step, Usage
 from shim.core.wire import Json
 
 __all__ = ["ENDINGS", "completed_step", "ended_message", "ended_step", "submitted_step"]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shim.core.ids import mint
-from shim.core.objects import Message, Run, Step, Usage
+from shim.core.records import Message, Run, Step, Usage
 from shim.core.wire import Json
 from shim.translate.calls import Calls
 from shim.translate.changes import Change, Outcome, usage_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shim.core.objects import Message, Step
+from shim.core.records import Message, Step
 from shim.core.wire import Json
 
 __all__ = ["message_item", "message_text", "outputs", "pair_items", "replayed"]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shim.core.objects import Message, Run, Step
 from shim.core.ports import Dialect
+from shim.core.records import Message, Run, Step
 from shim.core.wire import Json
 from shim.translate.items import message_item, pair_items
 

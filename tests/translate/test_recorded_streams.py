@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shim.core.objects import Message, Run, Step
+from shim.core.records import Message, Run, Step
 from shim.translate.changes import Change
 from shim.translate.events import RunTranslator
 

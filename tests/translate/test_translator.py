@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shim.core.objects import Message, Run, Step, Usage
+from shim.core.records import Message, Run, Step, Usage
 from shim.translate.changes import Change
 from shim.translate.events import RunTranslator
 
