@@ -27,6 +27,7 @@ from shim.errors import Lost
 from shim.translate.changes import Change
 from shim.translate.closing import submitted_step
 from shim.translate.items import outputs
+from shim.translate.wrapper import rewrapped
 
 __all__ = ["Runs"]
 
@@ -139,11 +140,12 @@ class Runs:
             raise conflicts.no_outputs_wanted(run)
         given = _outputs_for(run, asked.body["tool_outputs"])
         steps = await self._world.ledger.open_steps(run.id)
+        items = await self._world.ledger.turn_items(run.id)
         now = self._world.now()
         done = [submitted_step(step, given, now) for step in steps]
         queued = leased(move(run, "submit", now), self._world, asked.target)
         try:
-            batch = Batch(changed=done, items=outputs(given))
+            batch = Batch(changed=done, items=outputs(rewrapped(given, items)))
             saved = await self._world.ledger.save_run(queued, batch)
         except Lost:
             raise conflicts.no_outputs_wanted(await self.find(asked)) from None

@@ -22,6 +22,7 @@ from shim.translate.calls import Calls
 from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
 from shim.translate.failures import error_of, last_error
+from shim.translate.wrapper import is_wrapper, unwrapped
 from shim.translate.writing import Writing
 
 __all__ = ["RunTranslator"]
@@ -163,7 +164,7 @@ class RunTranslator:
         match item.get("type"):
             case "message":
                 return self._open_message(now)
-            case "function_call":
+            case "function_call" if not is_wrapper(item, self._run.tools):
                 return self._open_call(item, _names(event, item), now)
             case _:
                 return []
@@ -187,9 +188,10 @@ class RunTranslator:
                 cut = None if item.get("status") == "completed" else short
                 return [*changes, self._finish_message(now, cut)]
             case "function_call":
-                names |= _names({}, item)
-                changes = [] if self._group(names) else self._open_call(item, names, now)
-                return changes + self._settled_call(item, names)
+                inner = unwrapped(item) if is_wrapper(item, self._run.tools) else []
+                if inner:
+                    return [c for call in inner for c in self._call(call, _names({}, call), now)]
+                return self._call(item, names | _names({}, item), now)
             case _:
                 return []
 
@@ -258,6 +260,10 @@ class RunTranslator:
         return Change("thread.message.incomplete", ended)
 
     # function calls
+
+    def _call(self, item: Json, names: frozenset[object], now: float) -> list[Change]:
+        changes = [] if self._group(names) else self._open_call(item, names, now)
+        return changes + self._settled_call(item, names)
 
     def _open_call(self, item: Json, names: frozenset[object], now: float) -> list[Change]:
         changes: list[Change] = []

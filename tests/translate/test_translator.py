@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from shim.core.records import Message, Run, Step, Usage
 from shim.translate.changes import Change
 from shim.translate.events import RunTranslator
+from shim.translate.wrapper import rewrapped
 
 RUN = Run("run_1", 100, "thread_1", "asst_1", 700, "gpt-4o", sent=1)
 USED = {"input_tokens": 7, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 2}}
@@ -293,7 +295,7 @@ def test_skipped_output_indices_do_no_harm() -> None:
 def test_streams_with_holes_and_whole_responses_end_alike(
     text: str, sizes: list[int], drop: set[int], with_call: bool
 ) -> None:
-    """However a stream is cut, and whichever of its first events are lost, the store is the same."""
+    """However a stream is cut, and whatever of its end is lost, the store is the same."""
     items = [text_item(text), *([call_item("call_a")] if with_call else [])]
     stream = deltas(text, sizes)
     prefix = stream[: max(0, len(stream) - len(drop))]
@@ -304,3 +306,26 @@ def test_streams_with_holes_and_whole_responses_end_alike(
 
     assert shapes(streamed) == shapes(whole)
     assert shapes(cut) == shapes(whole)
+
+
+def test_a_wrapper_call_is_taken_apart_and_answered_as_one() -> None:
+    """The slip `parallel` becomes its calls, and their outputs become the wrapper's output."""
+    uses = [
+        {"recipient_name": "functions.get_weather", "parameters": {"city": "Rome"}},
+        {"recipient_name": "functions.get_time", "parameters": {}},
+    ]
+    arguments = json.dumps({"tool_uses": uses})
+    item = {**call_item("call_w", arguments), "name": "multi_tool_use.parallel"}
+    added = {"type": "response.output_item.added", "output_index": 0, "item": item}
+
+    translator, _ = fed(added, ended("completed", item))
+
+    assert translator.outcome is not None
+    calls = {call["id"]: call["function"] for call in translator.outcome.calls}
+    assert calls == {
+        "call_wp0": {"name": "get_weather", "arguments": '{"city": "Rome"}'},
+        "call_wp1": {"name": "get_time", "arguments": "{}"},
+    }
+    assert rewrapped({"call_wp0": "sunny", "call_wp1": "noon"}, [item]) == {
+        "call_w": '["sunny", "noon"]'
+    }
