@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from shim.errors import SettingsError
 
 if TYPE_CHECKING:
     from shim.core.ports import Upstream, Workers
-    from shim.core.wire import Handler
+    from shim.core.wire import Call, Handler, Reply
     from shim.storage.sqlite import Database
 
 __all__ = ["Settings", "open_database", "set_in", "unknown_in", "wire"]
@@ -152,7 +152,19 @@ def open_database(settings: Settings, workers: Workers) -> Database:
     return SQLite(path, workers.sleep)
 
 
-def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Handler:
+class Wired:
+    """A handler put together, and how to close what it holds."""
+
+    def __init__(self, handler: Handler, close: Callable[[], None]) -> None:
+        self._handler = handler
+        self.close = close
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer a call."""
+        return await self._handler(call)
+
+
+def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
     """The engine over a database, an upstream and workers of one colour.
 
     Imports the engine here, so that a program pays for it with its first Assistants call.
@@ -176,4 +188,4 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Handler:
         pairs=settings.history == "items",
         models=settings.models,
     )
-    return Engine(world)
+    return Wired(Engine(world), database.close)

@@ -151,6 +151,12 @@ class _Door:
         self.settings = self.settings or Settings.load()
         return wire(self.settings, *self.ports())
 
+    def release(self) -> None:
+        """Close what the handler holds, if it is one that holds something."""
+        close = getattr(self._handler, "close", None)
+        if close is not None:
+            close()
+
     def ports(self) -> tuple[Upstream, Workers]:
         """The upstream and the workers in this door's colour."""
         raise NotImplementedError
@@ -232,12 +238,14 @@ class _BlockingDoor(_Door):
     def close(self) -> None:
         if self._workers.flush(GRACE):
             self.given.close()
+            self.release()
         else:
             self._workers.spawn(self._close_later())
 
     async def _close_later(self) -> None:
         self._workers.flush(None)
         self.given.close()
+        self.release()
 
 
 class _AsyncDoor(_Door):
@@ -260,12 +268,14 @@ class _AsyncDoor(_Door):
     async def aclose(self) -> None:
         if await self._workers.aflush(GRACE):
             await self.given.aclose()
+            self.release()
         else:
             self._workers.spawn(self._close_later())
 
     async def _close_later(self) -> None:
         await self._workers.aflush(None)
         await self.given.aclose()
+        self.release()
 
 
 class _BlockingEvents:

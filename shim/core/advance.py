@@ -142,8 +142,9 @@ class Worker:
     async def _payloads(self, stream: Stream) -> AsyncGenerator[Json, None]:
         """The stream's payloads; a broken connection is its end."""
         try:
-            async for payload in stream.events():
-                yield payload
+            async with aclosing(stream.events()) as payloads:
+                async for payload in payloads:
+                    yield payload
         except Unreachable as error:
             log.warning("run %s: the stream broke: %s", self._run.id, error)
 

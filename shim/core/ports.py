@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Callable,
     Coroutine,
     Mapping,
@@ -96,7 +95,7 @@ class Stream(Protocol):
     headers: Mapping[str, str]
     body: Json
 
-    def events(self) -> AsyncIterator[Json]:
+    def events(self) -> AsyncGenerator[Json, None]:
         """The payloads of the server-sent events; raises Unreachable if the connection breaks."""
         ...
 

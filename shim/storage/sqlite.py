@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,19 +52,39 @@ class Database(Protocol):
         ...
 
 
+class _Pool:
+    """The connections of one process: idle ones, and the one that keeps a memory database."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.idle: deque[sqlite3.Connection] = deque()
+        self.anchor: sqlite3.Connection | None = None
+        self.ready = False
+        self.starting = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections, if this is still the process that opened them."""
+        if self.process != os.getpid():
+            return
+        self.ready = False
+        while self.idle:
+            with contextlib.suppress(sqlite3.Error, IndexError):
+                self.idle.pop().close()
+        if self.anchor is not None:
+            self.anchor.close()
+            self.anchor = None
+
+
 class SQLite:
     """A database file, or `:memory:` for one that lives as long as this object."""
 
     def __init__(self, path: str, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._path = path
         self._sleep = sleep
-        self._pool: deque[sqlite3.Connection] = deque()
-        self._inherited: list[deque[sqlite3.Connection]] = []
-        self._process = 0
         self._memory = (
             f"file:{mint('shim')}?mode=memory&cache=shared" if path == ":memory:" else None
         )
-        self._anchor: sqlite3.Connection | None = None
+        self._pools = [self._new_pool()]
 
     async def execute(self, *statements: Statement) -> list[Sequence[Row]]:
         """Run the statements in one transaction; waits for other writers, outside of any lock."""
@@ -80,40 +102,50 @@ class SQLite:
 
     def close(self) -> None:
         """Close the pooled connections; the next statement opens new ones."""
-        while self._pool:
-            with contextlib.suppress(sqlite3.Error, IndexError):
-                self._pool.pop().close()
-        if self._anchor is not None:
-            self._anchor.close()
-            self._anchor = None
+        self._pools[-1].close()
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        if self._process != os.getpid():
-            self._start()
+        pool = self._pool()
         try:
-            connection = self._pool.pop()
+            connection = pool.idle.pop()
         except IndexError:
             connection = self._open()
         try:
             yield connection
+        except (Lost, sqlite3.OperationalError):
+            pool.idle.append(connection)
+            raise
         except BaseException:
             connection.close()
             raise
-        self._pool.append(connection)
+        pool.idle.append(connection)
 
-    def _start(self) -> None:
-        """Begin anew in this process: connections of a parent must not be used, nor closed."""
-        if self._process:
-            self._inherited.append(self._pool)
-            self._pool = deque()
+    def _pool(self) -> _Pool:
+        """This process's pool. A parent's is kept as it is: it must not be used, nor closed."""
+        pool = self._pools[-1]
+        if pool.process != os.getpid():
+            pool = self._new_pool()
+            self._pools.append(pool)
+        if not pool.ready:
+            with pool.starting:
+                if not pool.ready:
+                    self._start(pool)
+        return pool
+
+    def _new_pool(self) -> _Pool:
+        pool = _Pool()
+        weakref.finalize(self, pool.close)
+        return pool
+
+    def _start(self, pool: _Pool) -> None:
         if self._memory is None:
             _make_folder(Path(self._path))
-        else:
-            self._anchor = self._open()
+        elif pool.anchor is None:
+            pool.anchor = self._open()
         with contextlib.closing(self._open()) as connection:
             migrate(connection)
-        self._process = os.getpid()
+        pool.ready = True
 
     def _open(self) -> sqlite3.Connection:
         try:

@@ -1,0 +1,1 @@
+"""What `shim doctor` looks at: each module gives the findings of one subject."""

@@ -1,0 +1,59 @@
+"""Which settings are in force and where they come from. Shows no key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from urllib.parse import urlsplit
+
+from shim.cli.checks.finding import Finding
+from shim.errors import SettingsError
+from shim.settings import Settings, set_in, unknown_in
+
+__all__ = ["findings", "loaded"]
+
+_UNSET = {
+    "upstream_url": "the client's own",
+    "upstream_key": "the client's own",
+    "dialect": "by host",
+    "models": "none replaced",
+    "log": "warning",
+}
+
+
+def loaded() -> tuple[Settings, Finding | None]:
+    """The settings, or the defaults and what is wrong with those that were given."""
+    try:
+        return Settings.load(), None
+    except SettingsError as error:
+        cure = "correct or unset the variable; the README lists the settings"
+        return Settings(), Finding("settings", "problem", str(error), cure)
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Each setting, and variables that look like one and are none."""
+    variables = dict(set_in())
+    for each in fields(Settings):
+        source = variables.get(each.name, "default")
+        yield Finding("setting", "ok", f"{each.name} = {_shown(settings, each.name)} ({source})")
+    for name in unknown_in():
+        cure = f"unset {name}, or spell it as the README's table of settings does"
+        yield Finding("setting", "warning", f"{name} is set, but is no setting of shim", cure)
+
+
+def _shown(settings: Settings, name: str) -> str:
+    match name:
+        case "upstream_key" if settings.upstream_key:
+            return "set, not shown"
+        case "upstream_url" if settings.upstream_url:
+            return without_password(settings.upstream_url)
+        case "database_url":
+            return settings.database_url or settings.database_path()
+        case _:
+            return str(getattr(settings, name) or _UNSET.get(name, getattr(settings, name)))
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    parts = urlsplit(url)
+    return url.replace(f"{parts.username}:{parts.password}@", "") if parts.password else url

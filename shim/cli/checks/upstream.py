@@ -1,0 +1,69 @@
+"""Whether the upstream is there and takes the key. Asks it once, for its list of models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import openai
+
+from shim.cli.access import base_url_here, client_here
+from shim.cli.checks.configuration import without_password
+from shim.cli.checks.finding import Finding
+from shim.errors import ShimError
+from shim.settings import Settings
+from shim.upstream.dialect import choose
+
+__all__ = ["findings"]
+
+_SECONDS = 10.0
+_OLD_CLIENT = (
+    "api.openai.com answers 404 for /assistants and /threads since 2026-08-26. A program that still "
+    "gets that 404 uses the plain client"
+)
+_NEW_CLIENT = "`from shim import OpenAI` in place of `from openai import OpenAI`, or shim.mount(client)"
+
+
+def findings(settings: Settings, *, ask: bool) -> Iterator[Finding]:
+    """Where calls go, in which dialect, and what one question to it says."""
+    url = base_url_here(settings)
+    dialect = choose(url, settings.dialect or None)
+    yield Finding("upstream", "ok", f"{without_password(url)}, dialect {dialect.name}")
+    if (urlsplit(url).hostname or "").endswith("api.openai.com"):
+        yield Finding("upstream", "note", _OLD_CLIENT, _NEW_CLIENT)
+    client = client_here(settings, timeout=_SECONDS, max_retries=0)
+    if client is None:
+        text = "not set here, so the upstream was not asked; `shim demo` needs none"
+        yield Finding("key", "note", text)
+        return
+    with client:
+        yield _asked(client) if ask else Finding("key", "note", "set; not tried (--offline)")
+
+
+def _asked(client: openai.OpenAI) -> Finding:
+    try:
+        count = len(client.models.list().data)
+    except openai.AuthenticationError as error:
+        text = f"the upstream does not take it: {_words(error)}"
+        return Finding("key", "problem", text, "set OPENAI_API_KEY to a valid key")
+    except openai.PermissionDeniedError as error:
+        return Finding("key", "note", f"taken, but may not list models: {_words(error)}")
+    except openai.NotFoundError:
+        return Finding("key", "note", "not tried: the upstream has no list of models")
+    except openai.RateLimitError as error:
+        return Finding("key", "warning", f"the upstream refuses for now: {_words(error)}", _WAIT)
+    except openai.APIConnectionError as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        text = f"{without_password(str(client.base_url))} was not reached{cause}"
+        return Finding("upstream", "problem", text, _CONNECT)
+    except (openai.OpenAIError, ShimError) as error:
+        return Finding("upstream", "problem", f"it answered: {_words(error)}", _CONNECT)
+    return Finding("key", "ok", f"taken; the upstream lists {count} models")
+
+
+_WAIT = "wait, or check the quota of the key's project"
+_CONNECT = "check OPENAI_BASE_URL or SHIM_UPSTREAM_URL, and the proxy; `--offline` skips the question"
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
