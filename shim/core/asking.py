@@ -14,7 +14,13 @@ from shim.core.ports import Answer, Request, World
 from shim.core.records import Run
 from shim.core.wire import Json, Target
 from shim.errors import ShimError, Unreachable
-from shim.translate.failures import droppable, error_of, is_overflow, last_error
+from shim.translate.failures import (
+    droppable,
+    error_of,
+    is_overflow,
+    is_passing,
+    last_error,
+)
 from shim.translate.items import replayed
 from shim.translate.requests import Group, draft, halved, input_groups
 
@@ -23,7 +29,6 @@ __all__ = ["Asking", "OutOfTokens", "Refused"]
 _MIN_OUTPUT_TOKENS = 16
 _HALVINGS = 4
 _BYTES_PER_TOKEN = 4
-_AGAIN = frozenset({429, 503})
 
 
 class _Answered(Protocol):
@@ -96,7 +101,7 @@ class Asking:
             if answer.status < 400:
                 return answer
             if not await self._adapted(answer.body, body):
-                again = answer.status in _AGAIN
+                again = is_passing(answer.status, answer.body)
                 raise Refused(last_error(error_of(answer.body), answer.status), again=again)
 
     def _body(self, *, background: bool) -> Json:

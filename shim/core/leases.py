@@ -21,7 +21,7 @@ RENEW_SECONDS = 20.0
 
 def leased(run: Run, world: World, target: Target) -> Run:
     """The run, worked on by this process from now on."""
-    short = world.upstream.dialect(target).retrieve
+    short = world.store and world.upstream.dialect(target).retrieve
     until = world.now() + _LEASE_SECONDS if short else float(run.expires_at)
     return replace(run, owner=world.workers.owner(), lease_until=until)
 

@@ -30,6 +30,8 @@ _LOOK_SECONDS = 1.0
 _CANCEL_SECONDS = 5.0
 _GET_TIMEOUT = 30.0
 _ALL = 1_000_000
+_NOT_THERE = frozenset({400, 404, 405, 410, 501})
+"""How servers say that they do not have a response, or do not keep any."""
 
 _ABANDONED = {
     "code": "server_error",
@@ -104,7 +106,7 @@ class Looks:
         except Unreachable as error:
             log.warning("run %s: the upstream was not reached: %s", run.id, error)
             return await self.end(run, "expired", target) if late else run
-        if answer.status == 404:
+        if answer.status in _NOT_THERE:
             ending, error_of_run = ("expired", None) if late else ("failed", _VANISHED)
             return await self.end(run, ending, target, error_of_run)
         if answer.status >= 400:

@@ -16,7 +16,7 @@ from shim.core.ids import mint
 from shim.core.leases import held, leased
 from shim.core.lifecycle import ACTIVE, move
 from shim.core.looks import Looks
-from shim.core.params import ListParams, includes, list_params
+from shim.core.params import ListParams, check_id, includes, list_params
 from shim.core.ports import Batch, World
 from shim.core.records import RUN_SECONDS, Assistant, Message, Run, Step, Thread
 from shim.core.requests import Asked
@@ -65,7 +65,7 @@ class Runs:
         """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
         includes(asked.query)
         thread = await self._threads.find(asked)
-        assistant = await self._assistants.find(asked.tenant, asked.body["assistant_id"])
+        assistant = await self._assistant(asked)
         if (active := await self._looks.active(thread.id, asked.target)) is not None:
             raise conflicts.busy_for_runs(active)
         now = self._world.now()
@@ -82,7 +82,7 @@ class Runs:
     async def create_with_thread(self, asked: Asked) -> Reply:
         """POST /threads/runs: makes the thread too."""
         includes(asked.query)
-        assistant = await self._assistants.find(asked.tenant, asked.body["assistant_id"])
+        assistant = await self._assistant(asked)
         given = asked.body.get("thread") or {}
         thread, batch = self._threads.begin(given, asked.target, "thread.")
         ignored = [f"thread.{key}" for key in _NOT_OF_A_THREAD if given.get(key) is not None]
@@ -143,7 +143,9 @@ class Runs:
         items = await self._world.ledger.turn_items(run.id)
         now = self._world.now()
         done = [submitted_step(step, given, now) for step in steps]
-        queued = leased(move(run, "submit", now), self._world, asked.target)
+        # the response that asked is answered: it must not be taken for the one that follows
+        going_on = move(run, "submit", now, response_id=None)
+        queued = leased(going_on, self._world, asked.target)
         try:
             batch = Batch(changed=done, items=outputs(rewrapped(given, items)))
             saved = await self._world.ledger.save_run(queued, batch)
@@ -157,6 +159,11 @@ class Runs:
         thread = await self._threads.find(asked)
         run = await self._record(thread.id, asked.id("run"))
         return await self._looks.fresh(run, asked.target)
+
+    async def _assistant(self, asked: Asked) -> Assistant:
+        assistant_id = asked.body["assistant_id"]
+        check_id(assistant_id, param="assistant_id", prefix="asst")
+        return await self._assistants.find(asked.tenant, assistant_id)
 
     async def _record(self, thread_id: str, run_id: str) -> Run:
         run = await self._world.ledger.run(thread_id, run_id)

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 
 from shim.core.wire import Json
 
-__all__ = ["droppable", "error_of", "is_overflow", "last_error"]
+__all__ = ["droppable", "error_of", "is_overflow", "is_passing", "last_error"]
 
-_RATE = frozenset(
+# billing answers come as 429 too, and waiting does not help (Responses spec 8)
+_BILLING = frozenset(
     {
-        "rate_limit_exceeded",
-        "slow_down",
         "insufficient_quota",
         "credit_balance_exhausted",
         "organization_spend_limit_exceeded",
@@ -23,6 +22,7 @@ _RATE = frozenset(
         "organization_usage_limit_exceeded",
     }
 )
+_RATE = frozenset({"rate_limit_exceeded", "slow_down"}) | _BILLING
 _SERVER = frozenset({"server_error", "vector_store_timeout", "server_is_overloaded"})
 
 # what a run can do without: sampling a model refuses, and extras that shim itself adds
@@ -69,6 +69,14 @@ def error_of(body: Json) -> Json:
     if isinstance(error, str):
         return {"message": error}
     return body
+
+
+def is_passing(status: int, body: Json) -> bool:
+    """Whether the upstream refused a request for the moment only, without carrying it out."""
+    error = error_of(body)
+    if status == 429:
+        return not _BILLING & {str(error.get("code")), str(error.get("type"))}
+    return status == 503
 
 
 def is_overflow(body: Json) -> bool:

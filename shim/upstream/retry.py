@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shim.core.ports import Request
 from shim.errors import Unreachable
+from shim.translate.failures import is_passing
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -21,14 +22,6 @@ __all__ = ["repeat"]
 
 T = TypeVar("T")
 
-# Billing answers: waiting does not help (Responses spec 8).
-HOPELESS = {
-    "insufficient_quota",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-}
 LONGEST_WAIT = 60.0
 
 
@@ -71,9 +64,9 @@ def _repeatable(ended: Any, *, harmless: bool) -> bool:
         return isinstance(ended, Unreachable) and (harmless or not ended.sent)
     if ended.headers.get("x-should-retry") == "false":
         return False
-    if ended.status == 429:
-        return ended.body.get("error", {}).get("code") not in HOPELESS
-    return ended.status == 503 or (harmless and ended.status in {500, 502, 504})
+    if is_passing(ended.status, ended.body):
+        return True
+    return harmless and ended.status in {500, 502, 504}
 
 
 def _asked(ended: Any) -> float | None:
