@@ -1,10 +1,11 @@
-"""What is refused because of what is stored, in the original's words (Assistants spec 7.2, 7.5).
+"""What is refused because of the state of things, in the original's words (spec 7.2, 7.5, 7.6).
 
 Programs match these texts and cut ids out of them; not a full stop may change.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 from shim.core.records import Run
@@ -15,6 +16,7 @@ __all__ = [
     "busy_for_runs",
     "cannot_cancel",
     "cannot_update",
+    "internal_error",
     "no_outputs_wanted",
     "nothing_to_run",
     "unknown",
@@ -63,4 +65,17 @@ def nothing_to_run() -> ApiError:
         400,
         "Run creation requires a Thread with a user message or an assistant with instructions.",
         code="invalid_thread",
+    )
+
+
+def internal_error() -> ApiError:
+    """A 500 of our own. SDKs would repeat a POST, which may have made a run: they are told."""
+    request_id = f"req_{secrets.token_hex(16)}"
+    return ApiError(
+        500,
+        "The server had an error processing your request. Sorry about that! You can retry your "
+        "request, or contact us through our help center at help.openai.com if you keep seeing "
+        f"this error. (Please include the request ID {request_id} in your email.)",
+        type="server_error",
+        headers={"x-should-retry": "false", "x-request-id": request_id},
     )

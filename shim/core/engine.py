@@ -7,10 +7,10 @@ answers. All meaning is in the endpoints.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 
 from shim.core.assistants import Assistants
+from shim.core.conflicts import internal_error
 from shim.core.looks import Looks
 from shim.core.messages import Messages
 from shim.core.params import check_id, parse_body, validate
@@ -59,7 +59,7 @@ class Engine:
             return Reply(error.status, error.body(), headers=error.headers)
         except Exception:
             log.exception("%s %s failed inside shim", call.method, call.path)
-            return _internal_error()
+            return _failed()
 
     async def _answer(self, call: Call) -> Reply:
         _check_beta(call)
@@ -120,15 +120,6 @@ def _matched(call: Call) -> Matched:
     raise ApiError(404, f"Invalid URL ({call.method} /v1{path})")
 
 
-def _internal_error() -> Reply:
-    """A 500 of our own; SDKs would repeat a POST, which may have made a run, so they are told."""
-    request_id = f"req_{secrets.token_hex(16)}"
-    error = ApiError(
-        500,
-        "The server had an error processing your request. Sorry about that! You can retry your "
-        "request, or contact us through our help center at help.openai.com if you keep seeing "
-        f"this error. (Please include the request ID {request_id} in your email.)",
-        type="server_error",
-    )
-    headers = {"x-should-retry": "false", "x-request-id": request_id}
-    return Reply(500, error.body(), headers=headers)
+def _failed() -> Reply:
+    error = internal_error()
+    return Reply(error.status, error.body(), headers=error.headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,6 +12,7 @@ from shim.core import conflicts, objects, pages
 from shim.core.advance import Worker
 from shim.core.assistants import Assistants
 from shim.core.background import begin
+from shim.core.conflicts import internal_error
 from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
 from shim.core.leases import held, leased
@@ -30,6 +32,8 @@ from shim.translate.items import outputs
 from shim.translate.wrapper import rewrapped
 
 __all__ = ["Runs"]
+
+log = logging.getLogger("shim")
 
 _OVERRIDES = (
     "model",
@@ -231,9 +235,14 @@ class Runs:
 async def _tell(opening: Sequence[Event], worker: Worker) -> AsyncGenerator[Event, None]:
     for event in opening:
         yield event
-    async with aclosing(worker.events()) as events:
-        async for event in events:
-            yield event
+    try:
+        async with aclosing(worker.events()) as events:
+            async for event in events:
+                yield event
+    except Exception:
+        # the run itself cannot be told of; SDKs look for the wrapped form (spec 6.5)
+        log.exception("a stream failed inside shim")
+        yield Event("error", internal_error().body())
     yield DONE
 
 
