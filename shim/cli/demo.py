@@ -1,4 +1,4 @@
-"""`shim demo`: old code, run once. Knows which upstream answers, where it is kept, what may fail."""
+"""`shim demo`: old code, run once. Knows which upstream answers, what is kept, what may fail."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ What to do next
 @click.option("--keep", is_flag=True, help="Keep the thread, in the database of your settings.")
 @click.option("--offline", is_flag=True, help="Use the embedded model although a key is set.")
 def command(*, model: str, keep: bool, offline: bool) -> None:
-    """Run old Assistants code on the Responses API and show what happens.
+    """Run old Assistants code, with a transcript.
 
-    Without a key an embedded model answers. Nothing is kept unless --keep says so.
+    It is carried by the Responses API. Without OPENAI_API_KEY an embedded model answers. Nothing
+    is kept unless --keep says so.
     """
     click.echo(f"shim {__version__} demo: Assistants API code, carried by the Responses API\n")
     with ExitStack() as stack:
@@ -143,19 +144,18 @@ def _check(walk: Walkthrough) -> None:
 def _conversation(settings: Settings, thread_id: str) -> str:
     """The id of the thread's conversation, made just after the thread; waits a little for it."""
     from shim import drive  # noqa: PLC0415 - see above
-    from shim.settings import open_database  # noqa: PLC0415
+    from shim.cli.database import opened  # noqa: PLC0415
     from shim.storage.outbox import Outbox  # noqa: PLC0415
-    from shim.workers import BlockingWorkers  # noqa: PLC0415
 
-    outbox = Outbox(open_database(settings, BlockingWorkers()))
     ends = time.monotonic() + _PATIENCE
-    while time.monotonic() < ends:
-        mirrored = drive.run(outbox.mirrored(thread_id))
-        if mirrored is None:
-            return "none: threads are kept in shim's database alone"
-        if mirrored.conversation_id:
-            return mirrored.conversation_id
-        time.sleep(0.05)
+    with opened(settings) as database:
+        while time.monotonic() < ends:
+            mirrored = drive.run(Outbox(database).mirrored(thread_id))
+            if mirrored is None:
+                return "none: threads are kept in shim's database alone"
+            if mirrored.conversation_id:
+                return mirrored.conversation_id
+            time.sleep(0.05)
     return "none yet: it is made when the upstream answers again"
 
 

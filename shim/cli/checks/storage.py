@@ -93,7 +93,9 @@ def _contents(settings: Settings) -> Iterator[Finding]:
 
 def _waiting(state: Mirrored) -> Finding:
     entries = "1 entry waits" if state.pending == 1 else f"{state.pending} entries wait"
-    text = f"{state.thread_id}: {entries} for {state.conversation_id or 'a conversation to be made'}"
+    text = (
+        f"{state.thread_id}: {entries} for {state.conversation_id or 'a conversation to be made'}"
+    )
     if state.owner:
         return Finding("outbox", "note", f"{text}; being carried out")
     if not state.failures:

@@ -10,7 +10,6 @@ import openai
 from shim.cli.access import base_url_here, client_here
 from shim.cli.checks.configuration import without_password
 from shim.cli.checks.finding import Finding
-from shim.errors import ShimError
 from shim.settings import Settings
 from shim.upstream.dialect import choose
 
@@ -18,10 +17,12 @@ __all__ = ["findings"]
 
 _SECONDS = 10.0
 _OLD_CLIENT = (
-    "api.openai.com answers 404 for /assistants and /threads since 2026-08-26. A program that still "
-    "gets that 404 uses the plain client"
+    "api.openai.com answers 404 for /assistants and /threads since 2026-08-26. A program that "
+    "still gets that 404 uses the plain client"
 )
-_NEW_CLIENT = "`from shim import OpenAI` in place of `from openai import OpenAI`, or shim.mount(client)"
+_NEW_CLIENT = (
+    "`from shim import OpenAI` in place of `from openai import OpenAI`, or shim.mount(client)"
+)
 
 
 def findings(settings: Settings, *, ask: bool) -> Iterator[Finding]:
@@ -43,27 +44,32 @@ def findings(settings: Settings, *, ask: bool) -> Iterator[Finding]:
 def _asked(client: openai.OpenAI) -> Finding:
     try:
         count = len(client.models.list().data)
-    except openai.AuthenticationError as error:
-        text = f"the upstream does not take it: {_words(error)}"
-        return Finding("key", "problem", text, "set OPENAI_API_KEY to a valid key")
-    except openai.PermissionDeniedError as error:
-        return Finding("key", "note", f"taken, but may not list models: {_words(error)}")
-    except openai.NotFoundError:
-        return Finding("key", "note", "not tried: the upstream has no list of models")
-    except openai.RateLimitError as error:
-        return Finding("key", "warning", f"the upstream refuses for now: {_words(error)}", _WAIT)
-    except openai.APIConnectionError as error:
-        cause = f": {error.__cause__}" if error.__cause__ else ""
-        text = f"{without_password(str(client.base_url))} was not reached{cause}"
-        return Finding("upstream", "problem", text, _CONNECT)
-    except (openai.OpenAIError, ShimError) as error:
-        return Finding("upstream", "problem", f"it answered: {_words(error)}", _CONNECT)
+    except openai.OpenAIError as error:
+        # a server may quote the key it refuses
+        words = " ".join(str(error).split()).replace(client.api_key, "***")[:300]
+        return _refused(error, words, without_password(str(client.base_url)))
     return Finding("key", "ok", f"taken; the upstream lists {count} models")
 
 
-_WAIT = "wait, or check the quota of the key's project"
-_CONNECT = "check OPENAI_BASE_URL or SHIM_UPSTREAM_URL, and the proxy; `--offline` skips the question"
+def _refused(error: openai.OpenAIError, words: str, url: str) -> Finding:
+    match error:
+        case openai.AuthenticationError():
+            cure = "set OPENAI_API_KEY to a valid key"
+            return Finding("key", "problem", f"the upstream does not take it: {words}", cure)
+        case openai.PermissionDeniedError():
+            return Finding("key", "note", f"taken, but may not list models: {words}")
+        case openai.NotFoundError():
+            return Finding("key", "note", "not tried: the upstream has no list of models")
+        case openai.RateLimitError():
+            cure = "wait, or check the quota of the key's project"
+            return Finding("key", "warning", f"the upstream refuses for now: {words}", cure)
+        case openai.APIConnectionError():
+            cause = f": {error.__cause__}" if error.__cause__ else ""
+            return Finding("upstream", "problem", f"{url} was not reached{cause}", _CONNECT)
+        case _:
+            return Finding("upstream", "problem", f"it answered: {words}", _CONNECT)
 
 
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+_CONNECT = (
+    "check OPENAI_BASE_URL or SHIM_UPSTREAM_URL, and the proxy; `--offline` skips the question"
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -22,20 +21,13 @@ _UPGRADE = "pip install 'openai>=1.21,<4'"
 def findings() -> Iterator[Finding]:
     """Python, shim, the SDK, and the HTTP library under it."""
     yield Finding("shim", "ok", __version__)
-    yield _python()
+    yield Finding("python", "ok", platform.python_version())
     openai = _installed("openai")
     if openai is None:
         yield Finding("openai", "problem", "not installed", _UPGRADE)
         return
     yield _openai(openai)
     yield from _http(openai)
-
-
-def _python() -> Finding:
-    if sys.version_info >= (3, 10):
-        return Finding("python", "ok", platform.python_version())
-    text = f"{platform.python_version()} is too old"
-    return Finding("python", "problem", text, "use Python 3.10 or later")
 
 
 def _openai(openai: str) -> Finding:

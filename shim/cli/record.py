@@ -1,0 +1,94 @@
+"""What is stored of threads, put together for showing. Knows the ledger and the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shim import drive
+from shim.cli.database import opened
+from shim.core import objects
+from shim.core.params import ListParams
+from shim.core.records import Run, Thread
+from shim.core.wire import Json
+from shim.settings import Settings
+from shim.storage.ledger import Ledger
+from shim.storage.outbox import Mirrored, Outbox
+from shim.storage.overview import Listed, Overview
+from shim.storage.sqlite import Database
+
+__all__ = ["Record", "listed", "record"]
+
+_ALL = ListParams(limit=1_000_000, order="asc")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A thread and all that hangs on it, as wire objects with what only shim knows beside."""
+
+    thread: Thread
+    mirrored: Mirrored | None
+    messages: Sequence[Json]
+    runs: Sequence[Json]
+
+    def as_json(self) -> Json:
+        """The record as `--json` prints it."""
+        mirrored = self.mirrored
+        return {
+            **objects.thread_read(self.thread),
+            "conversation_id": self.thread.conversation_id,
+            "pending": mirrored.pending if mirrored else 0,
+            "problem": mirrored.problem if mirrored else None,
+            "refused": mirrored.refused if mirrored else 0,
+            "messages": self.messages,
+            "runs": self.runs,
+        }
+
+    def waits(self) -> str:
+        """What waits for the thread's conversation."""
+        if self.mirrored is None:
+            return "nothing: the thread is kept here alone"
+        if not self.mirrored.pending:
+            refused = self.mirrored.refused
+            but = f" but {refused} items that the upstream refused" if refused else ""
+            return f"nothing: the conversation has all of it{but}"
+        problem = f" ({self.mirrored.problem})" if self.mirrored.problem else ""
+        return f"{self.mirrored.pending} entries{problem}"
+
+
+def listed(limit: int) -> tuple[list[Json], bool]:
+    """The newest threads, and whether there are more."""
+    with opened(Settings.load()) as database:
+        found = drive.run(Overview(database).threads(limit))
+    return [_line(one) for one in found[:limit]], len(found) > limit
+
+
+def _line(one: Listed) -> Json:
+    return {
+        "id": one.thread.id,
+        "created_at": one.thread.created_at,
+        "messages": one.messages,
+        "active_run": one.active,
+        "conversation_id": one.thread.conversation_id,
+    }
+
+
+def record(thread_id: str) -> Record | None:
+    """The thread of that id with all that hangs on it, or None."""
+    with opened(Settings.load()) as database:
+        thread = drive.run(Overview(database).thread(thread_id))
+        if thread is None:
+            return None
+        ledger = Ledger(database)
+        return Record(
+            thread,
+            drive.run(Outbox(database).mirrored(thread_id)),
+            [objects.message(each) for each in drive.run(ledger.messages(thread_id, _ALL))],
+            [_run(database, run) for run in drive.run(ledger.runs(thread_id, _ALL))],
+        )
+
+
+def _run(database: Database, run: Run) -> Json:
+    steps = drive.run(Ledger(database).steps(run.id, _ALL))
+    shown = {"notes": list(run.notes), "response_id": run.response_id}
+    return {**objects.run(run), **shown, "steps": [objects.step(step) for step in steps]}
