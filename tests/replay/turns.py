@@ -1,0 +1,145 @@
+"""What the model did in a recording, as replies for the embedded upstream to give again.
+
+Knows how recorded Assistants answers show a model's turn. Knows nothing of shim.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from recordings import Exchange, Scenario
+
+from shim.offline import Call, Incomplete, Raw, Reply, Say
+
+__all__ = ["asks_model", "attached_tool", "hosted_tool", "turns"]
+
+_ASKING = re.compile(
+    r"/threads/runs|/threads/thread_\w+/runs(/run_\w+/submit_tool_outputs)?", re.ASCII
+)
+_HOSTED = ("code_interpreter", "file_search")
+_UNSEEN = "What the model wrote was not read in the recording."
+_UNSEEN_CODE = {
+    "type": "code_interpreter_call",
+    "status": "completed",
+    "code": "# What the tool ran was not read in the recording.",
+    "container_id": "cntr_unseen",
+    "outputs": [],
+}
+
+
+def asks_model(exchange: Exchange) -> bool:
+    """Whether a request makes the model take a turn, as far as it is not refused."""
+    path = exchange.path.partition("?")[0]
+    return exchange.method == "POST" and _ASKING.fullmatch(path) is not None
+
+
+def hosted_tool(scenario: Scenario) -> str | None:
+    """What a scenario needs or shows of hosted tools, if anything.
+
+    To have such a tool is not enough: some recordings never look at what it did.
+    """
+    for exchange in scenario.exchanges:
+        root = exchange.path.strip("/").partition("/")[0].partition("?")[0]
+        if root in ("files", "vector_stores"):
+            return f"calls /{root}"
+    for call in _step_calls(scenario):
+        if call["type"] in _HOSTED:
+            return f"reads a {call['type']} step"
+    return None
+
+
+def _step_calls(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """The tool calls that steps, and their deltas, show."""
+    for exchange in scenario.exchanges:
+        for each in exchange.shown:
+            if each.get("type") == "tool_calls" and "tool_calls" in each:
+                yield from each["tool_calls"]
+
+
+def attached_tool(scenario: Scenario) -> str | None:
+    """The hosted tool that a run of the scenario had, if it had one."""
+    had = [tool["type"] for run in scenario.shown("thread.run") for tool in run["tools"]]
+    return next((kind for kind in had if kind in _HOSTED), None)
+
+
+def turns(scenario: Scenario) -> dict[int, Reply]:
+    """The model's turn for each exchange that asked for one, by the exchange's number."""
+    asking = [n for n, each in enumerate(scenario.exchanges) if _accepted(each)]
+    replies = {}
+    for number, until in pairwise([*asking, len(scenario.exchanges)]):
+        exchange = scenario.exchanges[number]
+        if exchange.streamed:
+            replies[number] = _streamed(exchange, scenario)
+        else:
+            replies[number] = _polled(scenario.exchanges[number:until], scenario)
+    return replies
+
+
+def _accepted(exchange: Exchange) -> bool:
+    return asks_model(exchange) and exchange.status == 200
+
+
+def _streamed(exchange: Exchange, scenario: Scenario) -> Reply:
+    """The turn that a stream tells piece by piece."""
+    chunks: list[str] = []
+    calls: dict[int, dict[str, Any]] = {}
+    step_id, short = None, False
+    for event in exchange.answer:
+        match event.name:
+            case "thread.message.delta":
+                chunks += [part["text"]["value"] for part in event.data["delta"]["content"]]
+            case "thread.run.step.delta":
+                for entry in event.data["delta"]["step_details"]["tool_calls"]:
+                    _gather(calls, entry)
+            case "thread.run.step.created":
+                step_id = event.data["id"]
+            case "thread.message.incomplete":
+                short = True
+    said = [Say("".join(chunks), chunks)] if chunks else []
+    called = [Call(each["name"], each["arguments"], each["id"]) for each in calls.values()]
+    end = Incomplete("max_output_tokens") if short else None
+    return Reply((*said, *called), end, _usage(scenario, step_id))
+
+
+def _gather(calls: dict[int, dict[str, Any]], entry: dict[str, Any]) -> None:
+    call = calls.setdefault(entry["index"], {"id": entry.get("id"), "name": "", "arguments": ""})
+    call["name"] += entry["function"].get("name", "")
+    call["arguments"] += entry["function"].get("arguments", "")
+
+
+def _polled(exchanges: Sequence[Exchange], scenario: Scenario) -> Reply:
+    """The turn whose end was found by asking: calls, or a message of the run."""
+    run = exchanges[0].answer
+    shown = [each for exchange in exchanges for each in exchange.shown]
+    waiting = [o for o in shown if o.get("id") == run["id"] and o.get("required_action")]
+    if waiting:
+        wanted = waiting[0]["required_action"]["submit_tool_outputs"]["tool_calls"]
+        calls = [Call(c["function"]["name"], c["function"]["arguments"], c["id"]) for c in wanted]
+        return Reply(tuple(calls), None, _share(scenario, run["id"], first=True))
+    written = [o for o in shown if o.get("role") == "assistant" and o["run_id"] == run["id"]]
+    text = written[0]["content"][0]["text"]["value"] if written else _UNSEEN
+    used = [Raw(_UNSEEN_CODE)] if {"type": "code_interpreter"} in run["tools"] else []
+    return Reply((*used, Say(text)), None, _share(scenario, run["id"], first=False))
+
+
+def _usage(scenario: Scenario, key: str | None) -> tuple[int, int] | None:
+    """The tokens of a run or step, from the last answer that shows them."""
+    shown = [*scenario.shown("thread.run"), *scenario.shown("thread.run.step")]
+    used = [each["usage"] for each in shown if each["id"] == key and each.get("usage")]
+    return (used[-1]["prompt_tokens"], used[-1]["completion_tokens"]) if used else None
+
+
+def _share(scenario: Scenario, run_id: str, *, first: bool) -> tuple[int, int] | None:
+    """A turn's part of the run's tokens: where steps were not read only the sum is known."""
+    total = _usage(scenario, run_id)
+    asked = [e for e in scenario.exchanges if _accepted(e) and run_id in (e.path + str(e.answer))]
+    if total is None or len(asked) == 1:
+        return total
+    halves = [number // len(asked) for number in total]
+    if first:
+        return halves[0], halves[1]
+    left = [number - half * (len(asked) - 1) for number, half in zip(total, halves, strict=True)]
+    return left[0], left[1]
