@@ -1,8 +1,8 @@
 """The work on a run: from queued to its next resting place. Knows no door and no request in hand.
 
 Only one worker finishes a run: each save names the version it saw, and a worker that finds another
-one stops (the run was cancelled, ended by somebody else, or deleted) or, where nothing but the
-version has changed, goes on from there. What is told has been stored before it is told.
+one stops (the run was cancelled, ended or taken on by somebody else, or deleted) or, where nothing
+but the version has changed, goes on from there. What is told has been stored before it is told.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Worker:
         self._run = run
         self._target = target
         self._translator = RunTranslator(run)
+        self._unwritten: Sequence[Change] = ()
         self._checked = world.now()
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -172,7 +173,9 @@ class Worker:
         if known and not any(change.record for change in changes):
             return
         run = replace(self._run, response_id=self._translator.response_id)
+        self._unwritten = changes
         await self._save(run, batch_of(changes))
+        self._unwritten = ()
 
     async def _check(self) -> None:
         """See, at most every half second, that the run is still ours and still in time."""
@@ -191,6 +194,7 @@ class Worker:
         outcome = self._translator.outcome
         assert outcome is not None
         run = replace(self._run, response_id=self._translator.response_id)
+        self._unwritten = changes
         after = settled(run, outcome, self._translator, changes, self._world.now())
         return await self._finish(after)
 
@@ -200,10 +204,13 @@ class Worker:
         return after.events
 
     async def _end(self, ending: str, error: Json | None = None) -> Sequence[Event]:
-        now = self._world.now()
-        changes = self._translator.abort(ending, now, error)
+        now, outcome = self._world.now(), self._translator.outcome
+        changes = [*self._unwritten, *self._translator.abort(ending, now, error)]
+        run = self._run
+        if outcome is not None:
+            run = replace(run, used=run.used + outcome.usage)
         try:
-            return await self._finish(ended(self._run, ending, changes, now, error=error))
+            return await self._finish(ended(run, ending, changes, now, error=error))
         except _Changed as changed:
             return await self._stop(changed.run)
 
@@ -214,13 +221,13 @@ class Worker:
         """What to tell when the run was changed by somebody else."""
         if stored is None:
             return []
-        self._run = stored
-        if stored.status != "cancelling":
+        ours, self._run = stored.sent == self._run.sent, stored
+        if stored.status != "cancelling" or not ours:
             return [run_told(stored)]
         return [run_told(stored), *await self._end("cancelled")]
 
     async def _save(self, run: Run, batch: Batch | None = None) -> None:
-        """Write the run; goes on from a newer version of it that is in the same status."""
+        """Write the run; goes on from a newer version of it that is still this worker's."""
         if run.status not in (*FINAL, "requires_action"):
             run = leased(run, self._world, self._target)
         while True:
@@ -228,13 +235,21 @@ class Worker:
                 self._run = await self._world.ledger.save_run(run, batch or Batch())
             except Lost:
                 stored = await self._stored()
-                if stored is None or stored.status != self._run.status:
+                if stored is None or not self._is_ours(stored, run):
                     raise _Changed(stored) from None
                 if stored.version == run.version:
                     raise
                 run = replace(run, version=stored.version)
             else:
                 return
+
+    def _is_ours(self, stored: Run, run: Run) -> bool:
+        """Whether nobody else has moved the run, or taken on its next response."""
+        if stored.sent != self._run.sent:
+            return False
+        # cancelling is best effort (spec 4.1): what the model has done by then counts
+        done = stored.status == "cancelling" and run.status in ("completed", "incomplete")
+        return done or stored.status == self._run.status
 
     async def _stored(self) -> Run | None:
         return await self._world.ledger.run(self._run.thread_id, self._run.id)

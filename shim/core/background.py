@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from shim.core.asking import Asking, OutOfTokens, Refused
-from shim.core.leases import released
+from shim.core.leases import asked, released
 from shim.core.looks import Looks
 from shim.core.ports import Batch, World
 from shim.core.records import Run
@@ -57,13 +57,24 @@ class _Beginning:
         try:
             await work
         except Lost:
-            # cancelled, ended or deleted meanwhile: what was asked for is not wanted any more
             log.info("run %s was moved by somebody else while it began", self._run.id)
-            await self._looks.cancel_upstream(self._run, self._target)
+            await self._give_way()
         except Exception:
             log.exception("run %s failed inside shim", self._run.id)
             with contextlib.suppress(ShimError):
                 await self._looks.end(self._run, "failed", self._target, _INTERNAL)
+        except BaseException:  # the program or its loop is ending: whoever looks next may know
+            with contextlib.suppress(ShimError):
+                await self._world.ledger.save_run(released(self._run), Batch())
+            raise
+
+    async def _give_way(self) -> None:
+        """Stop what is not wanted any more: the run was cancelled, ended or deleted meanwhile."""
+        await self._looks.cancel_upstream(self._run, self._target)
+        stored = await self._world.ledger.run(self._run.thread_id, self._run.id)
+        if stored is not None and stored.status == "cancelling":
+            with contextlib.suppress(Lost):
+                await self._looks.end(stored, "cancelled", self._target)
 
     async def first(self) -> None:
         """Store that the request goes out, then send it once."""
@@ -74,7 +85,7 @@ class _Beginning:
             await self._world.ledger.save_run(after.run, after.batch)
             return
         # stored before it is sent: a run without an id that may have been sent is never sent again
-        sent = replace(self._run, sent=self._run.sent + 1, response_id=None)
+        sent = asked(replace(self._run, sent=self._run.sent + 1, response_id=None))
         self._run = await self._world.ledger.save_run(sent, Batch())
         await self._ask(attempts=1)
 

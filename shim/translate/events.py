@@ -70,19 +70,23 @@ class RunTranslator:
         return handler(event, now) if handler is not None else []
 
     def abort(self, ending: str, now: float, error: Json | None = None) -> list[Change]:
-        """End what is open because the run failed, was cancelled or expired."""
+        """How what is open ends because the run failed, was cancelled or expired.
+
+        Changes nothing here: where one ending is not written because of another, ask again.
+        """
         changes = []
         open_steps = [group.record() for group in self._calls]
         if self._writing is not None and self._step is not None:
-            changes.append(self._end_message(ENDINGS[ending], now))
+            message = ended_message(self._writing.written(), ENDINGS[ending], now)
+            changes.append(Change("thread.message.incomplete", message))
             open_steps.append(self._step)
         elif self._step is not None and self._step.type == "message_creation":
-            changes.append(self._complete_step(now, Usage()))
+            step = completed_step(self._step, now, Usage())
+            changes.append(Change("thread.run.step.completed", step))
         open_steps += [step for step in self._known if step.status == "in_progress"]
         for step in open_steps:
             ended = ended_step(step, ending, now, error)
             changes.append(Change(f"thread.run.step.{ending}", ended))
-        self._step, self._calls, self._known = None, [], []
         return changes
 
     # envelope
