@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -114,10 +114,6 @@ def _walk(client: OpenAI, settings: Settings, model: str, *, keep: bool) -> None
     try:
         walk.walk()
         _check(walk)
-        if keep:
-            click.echo(f"\nKept: shim threads show {walk.thread_id}")
-        else:
-            walk.tidy()
     except LateError as late:
         raise click.ClickException(
             f"The run {late} took longer than {LONGEST:.0f} seconds. `shim doctor` checks the "
@@ -127,6 +123,12 @@ def _walk(client: OpenAI, settings: Settings, model: str, *, keep: bool) -> None
         raise click.ClickException(
             f"The demo could not go on: {error}\n`shim doctor` checks the key and the connection."
         ) from error
+    finally:
+        if keep:
+            click.echo(f"\nKept: shim threads show {walk.thread_id}")
+        else:
+            with suppress(OpenAIError):
+                walk.tidy()
 
 
 def _check(walk: Walkthrough) -> None:

@@ -78,10 +78,12 @@ class Walkthrough:
 
     def tidy(self) -> None:
         """Delete what the demo made; the thread's conversation goes with it."""
-        _call("client.beta.threads.delete(thread_id), client.beta.assistants.delete(assistant_id)")
-        self.client.beta.threads.delete(self.thread_id)
-        self.client.beta.assistants.delete(self.assistant_id)
-        _line("deleted", "thread, conversation and assistant (--keep keeps them)")
+        if self.thread_id:
+            _call("client.beta.threads.delete(thread_id)")
+            self.client.beta.threads.delete(self.thread_id)
+            _line("deleted", "the thread and its conversation (--keep keeps them)")
+        if self.assistant_id:
+            self.client.beta.assistants.delete(self.assistant_id)
 
     def saw(self, run: Any) -> None:
         """Take note of the run as an event tells it."""
