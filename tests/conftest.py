@@ -1,0 +1,31 @@
+"""What all tests share: an environment without settings, and the recordings where they are given."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_OURS = ("SHIM_", "OPENAI_", "AZURE_OPENAI_")
+_FOR_TESTS = ("SHIM_RECORDINGS", "SHIM_TEST_")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bare_environment(tmp_path_factory):
+    """No key, address or database of whoever runs the tests is seen by them."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in list(os.environ):
+            if name.startswith(_OURS) and not name.startswith(_FOR_TESTS):
+                environment.delenv(name)
+        environment.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def recordings():
+    """The folder of recorded traffic; a test that needs it is skipped where it is not given."""
+    folder = os.environ.get("SHIM_RECORDINGS")
+    if not folder:
+        pytest.skip("SHIM_RECORDINGS names no folder of recorded traffic")
+    return Path(folder)

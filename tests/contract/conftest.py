@@ -1,0 +1,53 @@
+"""The contract suite runs each test on every lane: both colours, conversations kept or not.
+
+Tests are coroutine functions written with the SDK's own calls. Which SDK that is, is the matter of
+the environment: one run of the suite for each version that is supported.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+pytest.register_assert_rewrite("contract_events", "contract_api")
+
+from contract_api import LANES, Api, Runner  # noqa: E402 - after the line above
+
+
+DEPRECATED = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+"""All that the SDK says of `assistants` since 2.16, and no news here."""
+
+
+def pytest_itemcollected(item):
+    """Let the SDK deprecate what this suite is about."""
+    item.add_marker(DEPRECATED)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Let the lane carry out a test that is a coroutine function."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    pyfuncitem.funcargs["api"].perform(pyfuncitem.obj(**arguments))
+    return True
+
+
+@pytest.fixture(params=LANES, ids=str)
+def api(request, tmp_path):
+    """A client of some colour before an embedded upstream of its own."""
+    return Api(request.param, tmp_path)
+
+
+@pytest.fixture(params=["polled", "streamed", "helped"])
+def runner(request, api):
+    """A way to take runs further: by polling, by a stream of events, by the SDK's stream helper."""
+    return Runner(api, request.param)
+
+
+@pytest.fixture(params=["streamed", "helped"])
+def streamer(request, api):
+    """The same without polling, which has to wait a second between two looks at the upstream."""
+    return Runner(api, request.param)
