@@ -168,11 +168,16 @@ class Worker:
         self._translator.outcome = Outcome("failed", Usage(), error=_BROKEN)
         return []
 
+    @property
+    def _kept_id(self) -> str | None:
+        """The id of the response, where the upstream keeps what it names."""
+        return self._translator.response_id if self._world.store else None
+
     async def _keep(self, changes: Sequence[Change]) -> None:
-        known = self._run.response_id == self._translator.response_id
+        known = self._run.response_id == self._kept_id
         if known and not any(change.record for change in changes):
             return
-        run = replace(self._run, response_id=self._translator.response_id)
+        run = replace(self._run, response_id=self._kept_id)
         self._unwritten = changes
         await self._save(run, batch_of(changes))
         self._unwritten = ()
@@ -193,7 +198,7 @@ class Worker:
     async def _settle(self, changes: Sequence[Change]) -> Sequence[Event]:
         outcome = self._translator.outcome
         assert outcome is not None
-        run = replace(self._run, response_id=self._translator.response_id)
+        run = replace(self._run, response_id=self._kept_id)
         self._unwritten = changes
         after = settled(run, outcome, self._translator, changes, self._world.now())
         return await self._finish(after)
