@@ -33,17 +33,10 @@ __all__ = ["Ledger"]
 
 _THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
 _TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items")
-_RESPONSES = (
-    "SELECT response_id AS id FROM turns WHERE thread_id = :thread AND response_id IS NOT NULL"
-)
-_ITEMS = "SELECT item_id AS id FROM mirrored_items WHERE thread_id = :thread"
-_CONVERSATIONS = (
-    "SELECT conversation_id AS id FROM mirrors "
-    "WHERE thread_id = :thread AND conversation_id IS NOT NULL"
-)
+_WAITS_NO_MORE = "DELETE FROM outbox WHERE thread_id = :thread"
 _DELETE_LATER = (
-    "INSERT INTO outbox SELECT id, next_position, 'delete_thread', :leftovers, 0 "
-    "FROM threads WHERE id = :thread"
+    "INSERT INTO outbox SELECT id, next_position, 'delete_thread', :leftovers, 0 FROM threads "
+    "WHERE id = :thread AND EXISTS (SELECT 1 FROM mirrors WHERE thread_id = :thread)"
 )
 _MIRROR_LATER = (
     "INSERT INTO mirrors SELECT id, tenant, NULL, NULL, 0, 0, NULL FROM threads "
@@ -130,21 +123,26 @@ class Ledger:
         leftovers = await self._leftovers(thread_id)
         params = {"thread": thread_id, "leftovers": dump(leftovers)}
         delete = (f"DELETE FROM {table} WHERE thread_id = :thread" for table in _TABLES_OF_A_THREAD)
-        left = [_DELETE_LATER, _MIRROR_LATER] if any(leftovers.values()) else []
+        mirror = [_MIRROR_LATER] if leftovers["responses"] else []
         await self._database.execute(
-            *(Statement(sql, params) for sql in left),
+            *(Statement(sql, params) for sql in (_WAITS_NO_MORE, *mirror, _DELETE_LATER)),
             Statement("DELETE FROM threads WHERE id = :thread", params, expect=1),
             *(Statement(sql, params) for sql in delete),
         )
 
     async def _leftovers(self, thread_id: str) -> Json:
-        """What a thread leaves at the upstream."""
-        queries = (_RESPONSES, _ITEMS, _CONVERSATIONS)
-        found = await self._database.execute(
-            *(Statement(sql, {"thread": thread_id}) for sql in queries)
+        """The responses that a thread leaves at the upstream.
+
+        Its conversation is looked up when it is deleted: something may be on its way there now.
+        """
+        params = {"thread": thread_id}
+        runs, turns = await self._database.execute(
+            Statement("SELECT data FROM runs WHERE thread_id = :thread", params),
+            Statement("SELECT response_id FROM turns WHERE thread_id = :thread", params),
         )
-        names = ("responses", "items", "conversations")
-        return {name: [row["id"] for row in rows] for name, rows in zip(names, found, strict=True)}
+        ids = [load(row["data"]).get("response_id") for row in runs]
+        ids += [row["response_id"] for row in turns]
+        return {"responses": sorted({each for each in ids if each})}
 
     # messages
 

@@ -1,31 +1,60 @@
-"""What waits for the threads' conversations, as SQL. Knows rows, not the upstream."""
+"""What waits for the threads' conversations, as SQL. Knows rows, not the upstream.
+
+Anybody may read; a thread's rows are written by the one who holds its claim. A claim ends by being
+released, by time, or by the end of the process that held it, and whoever lost it writes no more.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shim.core.wire import Json
 from shim.errors import Lost
-from shim.storage.codec import load
-from shim.storage.sqlite import Database, Statement
+from shim.storage.codec import dump, load
+from shim.storage.sqlite import Database, Row, Statement
 
-__all__ = ["Entry", "Mirrored", "Outbox"]
+__all__ = ["LEASE_SECONDS", "Claim", "Entry", "Mirrored", "Outbox", "Pair"]
+
+LEASE_SECONDS = 60.0
+"""How long a claim lasts without a write; longer than any one request to the upstream."""
+
+Pair = tuple[str, str]
+"""The id of a message or tool step, with the id or the signature of an item it became."""
+
+_REFUSED = "refused:"
+_IS_REFUSED = f"substr(item_id, 1, {len(_REFUSED)}) = '{_REFUSED}'"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing to carry out; `ambiguous` when an earlier try may have succeeded."""
+    """One thing to carry out.
+
+    Its kind is one of `shim.core.ports.Mirror`, or one of our own: `delete_thread` {"responses"},
+    and `again` {} (tell a new conversation everything).
+    `ambiguous` when a try got no answer; `sent` is what that try sent.
+    """
 
     position: int
     kind: str
     payload: Json
     ambiguous: bool
 
+    @property
+    def sent(self) -> list[Pair]:
+        """Records with the signatures of the items that the try without an answer sent."""
+        pairs = self.payload.get("sent") if self.ambiguous else None
+        return [(record_id, signature) for record_id, signature in pairs or ()]
+
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """The state of a thread's conversation; only `tenant`'s own credentials may drain it."""
+    """The state of a thread's conversation. `tenant` may drain it with its own credentials only.
+
+    `refused` counts the items that the upstream would not take.
+    """
 
     thread_id: str
     tenant: str
@@ -34,6 +63,7 @@ class Mirrored:
     pending: int
     failures: int
     problem: str | None
+    refused: int = 0
 
 
 class Outbox:
@@ -42,41 +72,26 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(
-        self, thread_id: str, owner: str, now: float, until: float, *, dead: str | None = None
-    ) -> bool:
+    async def claim(self, thread_id: str, owner: str, *, dead: str | None = None) -> Claim | None:
         """Become the thread's drainer, unless another (that is not `dead`) is at it."""
+        now = time.time()
         sql = (
             "UPDATE mirrors SET owner = :owner, lease_until = :until WHERE thread_id = :thread "
             "AND (owner IS NULL OR lease_until < :now OR owner = :dead)"
         )
-        params = {"thread": thread_id, "owner": owner, "now": now, "until": until, "dead": dead}
+        params = {"thread": thread_id, "owner": owner, "now": now, "dead": dead}
+        params["until"] = now + LEASE_SECONDS
         try:
             await self._database.execute(Statement(sql, params, expect=1))
         except Lost:
-            return False
-        return True
-
-    async def release(self, thread_id: str, owner: str, problem: str | None) -> None:
-        """Stop draining; `problem` says what went wrong, None that nothing did."""
-        sql = (
-            "UPDATE mirrors SET owner = NULL, lease_until = 0, problem = :problem, "
-            "failures = CASE WHEN :failed = 1 THEN failures + 1 ELSE 0 END "
-            "WHERE thread_id = :thread AND owner = :owner"
-        )
-        params = {
-            "thread": thread_id,
-            "owner": owner,
-            "problem": problem,
-            "failed": int(problem is not None),
-        }
-        await self._database.execute(Statement(sql, params))
+            return None
+        return Claim(self._database, thread_id, owner)
 
     async def entries(self, thread_id: str, limit: int) -> list[Entry]:
         """The oldest entries of a thread."""
-        sql = "SELECT * FROM outbox WHERE thread_id = :thread ORDER BY position LIMIT :limit"
-        (rows,) = await self._database.execute(
-            Statement(sql, {"thread": thread_id, "limit": limit})
+        rows = await self._rows(
+            "SELECT * FROM outbox WHERE thread_id = :thread ORDER BY position LIMIT :limit",
+            {"thread": thread_id, "limit": limit},
         )
         return [
             Entry(row["position"], row["kind"], load(row["payload"]), bool(row["ambiguous"]))
@@ -85,87 +100,166 @@ class Outbox:
 
     async def mirrored(self, thread_id: str) -> Mirrored | None:
         """The state of a thread's conversation, if it is to have one."""
-        found = await self._mirrored("m.thread_id = :thread", thread=thread_id)
+        found = await self._mirrored("m.thread_id = :thread", {"thread": thread_id})
         return found[0] if found else None
 
     async def pending(self) -> list[Mirrored]:
-        """The threads for whose conversations something waits, longest-waiting first."""
-        return [one for one in await self._mirrored("1 = 1") if one.pending]
-
-    async def _mirrored(self, condition: str, **params: str) -> list[Mirrored]:
-        sql = (
-            "SELECT m.*, (SELECT COUNT(*) FROM outbox o WHERE o.thread_id = m.thread_id) AS pending "
-            f"FROM mirrors m WHERE {condition} ORDER BY m.thread_id"
-        )
-        (rows,) = await self._database.execute(Statement(sql, params))
-        return [
-            Mirrored(
-                row["thread_id"],
-                row["tenant"],
-                row["conversation_id"],
-                row["owner"],
-                row["pending"],
-                row["failures"],
-                row["problem"],
-            )
-            for row in rows
-        ]
-
-    async def opened(self, thread_id: str, conversation_id: str) -> None:
-        """Remember a thread's conversation."""
-        sql = "UPDATE mirrors SET conversation_id = :conversation WHERE thread_id = :thread"
-        params = {"thread": thread_id, "conversation": conversation_id}
-        await self._database.execute(Statement(sql, params, expect=1))
-
-    async def doubt(self, thread_id: str, entries: Sequence[Entry], *, doubtful: bool) -> None:
-        """Remember whether entries may have been carried out by a try that got no answer."""
-        sql = (
-            "UPDATE outbox SET ambiguous = :doubtful "
-            "WHERE thread_id = :thread AND position = :position"
-        )
-        await self._database.execute(
-            *_each(thread_id, entries, sql, {"doubtful": int(doubtful)}),
+        """The threads for whose conversations something waits, oldest thread first."""
+        return await self._mirrored(
+            "EXISTS (SELECT 1 FROM outbox o WHERE o.thread_id = m.thread_id)", {}
         )
 
-    async def done(
-        self, thread_id: str, entries: Sequence[Entry], items: Sequence[tuple[str, str]] = ()
-    ) -> None:
-        """Strike entries out; `items` pairs message ids (or "") with the ids of their items."""
-        sql = "DELETE FROM outbox WHERE thread_id = :thread AND position = :position"
-        strikes = _each(thread_id, entries, sql)
-        kept = [
-            Statement(
-                "INSERT INTO mirrored_items VALUES (:thread, :message, :item) "
-                "ON CONFLICT DO NOTHING",
-                {"thread": thread_id, "message": message_id, "item": item_id},
-            )
-            for message_id, item_id in items
-        ]
-        if strikes or kept:
-            await self._database.execute(*strikes, *kept)
+    async def _mirrored(self, condition: str, params: Mapping[str, str]) -> list[Mirrored]:
+        rows = await self._rows(
+            "SELECT m.*, "
+            "(SELECT COUNT(*) FROM outbox o WHERE o.thread_id = m.thread_id) AS pending, "
+            "(SELECT COUNT(*) FROM mirrored_items i WHERE i.thread_id = m.thread_id "
+            f"AND {_IS_REFUSED}) AS refused "
+            f"FROM mirrors m WHERE {condition} ORDER BY m.thread_id",
+            params,
+        )
+        return [_mirrored(row) for row in rows]
 
-    async def item_ids(self, thread_id: str, message_id: str | None = None) -> list[str]:
-        """The conversation items that a message became, or all of the thread."""
-        which = "" if message_id is None else " AND message_id = :message"
-        sql = f"SELECT item_id FROM mirrored_items WHERE thread_id = :thread{which}"
-        params = {"thread": thread_id, "message": message_id}
-        (rows,) = await self._database.execute(Statement(sql, params))
+    async def item_ids(self, thread_id: str, record_id: str | None = None) -> list[str]:
+        """The conversation items that a message or step became, or all of the thread."""
+        which = "" if record_id is None else " AND message_id = :record"
+        rows = await self._rows(
+            "SELECT item_id FROM mirrored_items "
+            f"WHERE thread_id = :thread{which} AND NOT {_IS_REFUSED}",
+            {"thread": thread_id, "record": record_id},
+        )
         return [row["item_id"] for row in rows]
 
-    async def forget(self, thread_id: str) -> None:
-        """Strike out a thread whose conversation is gone, or shall not be kept any more."""
-        params = {"thread": thread_id}
-        tables = ("outbox", "mirrored_items", "mirrors")
-        await self._database.execute(
+    async def told(self, thread_id: str) -> dict[str, int]:
+        """How many of a message's or step's items need not be sent any more, by its id."""
+        rows = await self._rows(
+            "SELECT message_id, COUNT(*) AS items FROM mirrored_items "
+            "WHERE thread_id = :thread GROUP BY message_id",
+            {"thread": thread_id},
+        )
+        return {row["message_id"]: row["items"] for row in rows}
+
+    async def _rows(self, sql: str, params: Mapping[str, Any]) -> Sequence[Row]:
+        (rows,) = await self._database.execute(Statement(sql, params))
+        return rows
+
+
+class Claim:
+    """The right to drain a thread. Each write checks that it still holds, else raises Lost."""
+
+    def __init__(self, database: Database, thread_id: str, owner: str) -> None:
+        self._database = database
+        self.thread_id = thread_id
+        self._owner = owner
+
+    async def _write(self, *statements: Statement) -> None:
+        hold = self._statement(
+            "UPDATE mirrors SET lease_until = :until WHERE thread_id = :thread AND owner = :owner",
+            expect=1,
+            owner=self._owner,
+            until=time.time() + LEASE_SECONDS,
+        )
+        await self._database.execute(hold, *statements)
+
+    def _statement(self, sql: str, expect: int | None = None, **params: Any) -> Statement:
+        return Statement(sql, {**params, "thread": self.thread_id}, expect)
+
+    async def renew(self) -> None:
+        """Go on holding it."""
+        await self._write()
+
+    async def opened(self, conversation_id: str) -> None:
+        """Remember the thread's conversation."""
+        sql = "UPDATE mirrors SET conversation_id = :conversation WHERE thread_id = :thread"
+        await self._write(self._statement(sql, conversation=conversation_id))
+
+    async def doubt(self, entry: Entry, sent: Sequence[Pair]) -> None:
+        """Remember, before it is sent, what may arrive without our being told."""
+        payload = dump({**entry.payload, "sent": sent})
+        await self._write(self._doubtful(entry, ambiguous=1), self._payload(entry, payload))
+
+    async def settle(self, entry: Entry, told: Sequence[Pair]) -> None:
+        """The doubt is over: these items are there, what else was sent is not."""
+        await self._write(self._doubtful(entry, ambiguous=0), *self._told(told))
+
+    async def refuse(self, record_id: str, items: int) -> None:
+        """Remember that the upstream does not take these items."""
+        pairs = [(record_id, f"{_REFUSED}{number}") for number in range(items)]
+        await self._write(*self._told(pairs))
+
+    async def done(self, entries: Sequence[Entry]) -> None:
+        """Strike entries out; what a deleted message became is forgotten."""
+        strike = "DELETE FROM outbox WHERE thread_id = :thread AND position = :position"
+        forget = "DELETE FROM mirrored_items WHERE thread_id = :thread AND message_id = :message"
+        await self._write(
+            *(self._statement(strike, position=entry.position) for entry in entries),
             *(
-                Statement(f"DELETE FROM {table} WHERE thread_id = :thread", params)
-                for table in tables
-            )
+                self._statement(forget, message=entry.payload["message_id"])
+                for entry in entries
+                if entry.kind == "delete_message"
+            ),
         )
 
+    async def again(self) -> None:
+        """The conversation is gone: another one is to be told everything."""
+        everything = (  # positions of a thread start at 1, so this comes before what waits
+            "INSERT INTO outbox SELECT :thread, 0, 'again', '{}', 0 "
+            "WHERE EXISTS (SELECT 1 FROM threads WHERE id = :thread) ON CONFLICT DO NOTHING"
+        )
+        await self._write(
+            self._statement("UPDATE mirrors SET conversation_id = NULL WHERE thread_id = :thread"),
+            self._statement("DELETE FROM mirrored_items WHERE thread_id = :thread"),
+            self._statement("UPDATE outbox SET ambiguous = 0 WHERE thread_id = :thread"),
+            self._statement(everything),
+        )
 
-def _each(
-    thread_id: str, entries: Sequence[Entry], sql: str, params: Mapping[str, int] | None = None
-) -> list[Statement]:
-    same = {**(params or {}), "thread": thread_id}
-    return [Statement(sql, {**same, "position": entry.position}) for entry in entries]
+    async def forget(self) -> None:
+        """Strike out a thread whose conversation is gone, or shall not be kept any more."""
+        tables = ("outbox", "mirrored_items", "mirrors")
+        await self._write(
+            *(self._statement(f"DELETE FROM {table} WHERE thread_id = :thread") for table in tables)
+        )
+
+    async def release(self, problem: str | None) -> None:
+        """Stop draining; `problem` says what went wrong, None that nothing did."""
+        sql = (
+            "UPDATE mirrors SET owner = NULL, lease_until = 0, problem = :problem, "
+            "failures = CASE WHEN :failed = 1 THEN failures + 1 ELSE 0 END "
+            "WHERE thread_id = :thread AND owner = :owner"
+        )
+        failed = int(problem is not None)
+        release = self._statement(sql, problem=problem, failed=failed, owner=self._owner)
+        await self._database.execute(release)
+
+    def _doubtful(self, entry: Entry, ambiguous: int) -> Statement:
+        return self._statement(
+            "UPDATE outbox SET ambiguous = :ambiguous "
+            "WHERE thread_id = :thread AND position = :position",
+            ambiguous=ambiguous,
+            position=entry.position,
+        )
+
+    def _payload(self, entry: Entry, payload: str) -> Statement:
+        return self._statement(
+            "UPDATE outbox SET payload = :payload "
+            "WHERE thread_id = :thread AND position = :position",
+            payload=payload,
+            position=entry.position,
+        )
+
+    def _told(self, pairs: Sequence[Pair]) -> list[Statement]:
+        sql = "INSERT INTO mirrored_items VALUES (:thread, :record, :item) ON CONFLICT DO NOTHING"
+        return [self._statement(sql, record=record, item=item) for record, item in pairs]
+
+
+def _mirrored(row: Row) -> Mirrored:
+    return Mirrored(
+        row["thread_id"],
+        row["tenant"],
+        row["conversation_id"],
+        row["owner"],
+        row["pending"],
+        row["failures"],
+        row["problem"],
+        row["refused"],
+    )

@@ -23,7 +23,7 @@ def message_item(message: Message, *, plain: bool = False) -> Json | None:
     if message.role == "assistant":
         content = _assistant_content(message, plain=plain)
     else:
-        content = [_input_part(part) for part in message.content]
+        content = [_input_part(part) for part in message.content if not _is_empty(part)]
     return {"type": "message", "role": message.role, "content": content} if content else None
 
 
@@ -52,6 +52,11 @@ def _assistant_content(message: Message, *, plain: bool) -> str | list[Json]:
         elif text := _part_text(part):
             parts.append({"type": "output_text", "text": text, "annotations": []})
     return parts
+
+
+def _is_empty(part: Json) -> bool:
+    """Whether a part says nothing; what servers make of those is unknown (Responses spec 7)."""
+    return part["type"] == "text" and not part["text"]["value"]
 
 
 def _input_part(part: Json) -> Json:
