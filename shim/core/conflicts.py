@@ -20,6 +20,7 @@ __all__ = [
     "no_outputs_wanted",
     "nothing_to_run",
     "unknown",
+    "unusable",
     "wrong_outputs",
 ]
 
@@ -66,6 +67,12 @@ def nothing_to_run() -> ApiError:
         "Run creation requires a Thread with a user message or an assistant with instructions.",
         code="invalid_thread",
     )
+
+
+def unusable(error: Exception) -> ApiError:
+    """A 500 that the user can end: the error says what is wrong and what to do."""
+    headers = {"x-should-retry": "false"}
+    return ApiError(500, str(error), type="server_error", headers=headers)
 
 
 def internal_error() -> ApiError:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from shim.core.assistants import Assistants
-from shim.core.conflicts import internal_error
+from shim.core.conflicts import internal_error, unusable
 from shim.core.looks import Looks
 from shim.core.messages import Messages
 from shim.core.params import check_id, parse_body, validate
@@ -21,11 +21,13 @@ from shim.core.runs import Runs
 from shim.core.steps import Steps
 from shim.core.threads import Threads
 from shim.core.wire import Call, Reply
-from shim.errors import ApiError
+from shim.errors import ApiError, Lost, SettingsError, StoreTooNew
 
 __all__ = ["Engine"]
 
 log = logging.getLogger("shim")
+
+_ROUNDS = 5
 
 Endpoint = Callable[[Asked], Awaitable[Reply]]
 
@@ -54,12 +56,24 @@ class Engine:
     async def __call__(self, call: Call) -> Reply:
         """Answer a call; whatever goes wrong is an answer too."""
         try:
-            return await self._answer(call)
+            return await self._decided(call)
         except ApiError as error:
-            return Reply(error.status, error.body(), headers=error.headers)
+            return _refused(error)
+        except (SettingsError, StoreTooNew) as error:
+            log.error("%s %s: %s", call.method, call.path, error)  # noqa: TRY400 - it says it all
+            return _refused(unusable(error))
         except Exception:
             log.exception("%s %s failed inside shim", call.method, call.path)
-            return _failed()
+            return _refused(internal_error())
+
+    async def _decided(self, call: Call) -> Reply:
+        """The answer; where what it goes by moved before its write, the one to what is then."""
+        for _ in range(_ROUNDS):
+            try:
+                return await self._answer(call)
+            except Lost:
+                log.debug("%s %s: decided anew", call.method, call.path)
+        return await self._answer(call)
 
     async def _answer(self, call: Call) -> Reply:
         _check_beta(call)
@@ -120,6 +134,5 @@ def _matched(call: Call) -> Matched:
     raise ApiError(404, f"Invalid URL ({call.method} /v1{path})")
 
 
-def _failed() -> Reply:
-    error = internal_error()
+def _refused(error: ApiError) -> Reply:
     return Reply(error.status, error.body(), headers=error.headers)

@@ -29,6 +29,14 @@ Row = Mapping[str, Any]
 
 _BUSY_MILLISECONDS = 50
 _GIVE_UP_SECONDS = 30.0
+_UNUSABLE = (
+    "unable to open database file",
+    "readonly database",
+    "is not a database",
+    "database disk image is malformed",
+    "database or disk is full",
+    "disk I/O error",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,9 @@ class SQLite:
             try:
                 with self._connection() as connection:
                     return _run(connection, statements)
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
+                if _is_unusable(error):
+                    raise SettingsError(_unusable(self._path, error)) from error
                 if not _is_busy(error) or time.monotonic() > give_up:
                     raise
             await self._sleep(pause)
@@ -148,18 +158,19 @@ class SQLite:
         pool.ready = True
 
     def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._memory or self._path,
+            timeout=_BUSY_MILLISECONDS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=self._memory is not None,
+        )
         try:
-            connection = sqlite3.connect(
-                self._memory or self._path,
-                timeout=_BUSY_MILLISECONDS / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-                uri=self._memory is not None,
-            )
-        except sqlite3.OperationalError as error:
-            raise SettingsError(_unusable(self._path, error)) from error
-        connection.row_factory = sqlite3.Row
-        _configure(connection, wal=self._memory is None)
+            connection.row_factory = sqlite3.Row
+            _configure(connection, wal=self._memory is None)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
@@ -180,18 +191,19 @@ def _configure(connection: sqlite3.Connection, *, wal: bool) -> None:
 
 
 def _run(connection: sqlite3.Connection, statements: tuple[Statement, ...]) -> list[Sequence[Row]]:
-    if len(statements) == 1 and statements[0].sql.startswith("SELECT"):
+    reading = all(statement.sql.startswith("SELECT") for statement in statements)
+    if reading and len(statements) == 1:
         return [connection.execute(statements[0].sql, statements[0].params).fetchall()]
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
     try:
         rows = [_one(connection, statement) for statement in statements]
-    except sqlite3.IntegrityError as error:
-        connection.execute("ROLLBACK")
-        raise Lost(str(error)) from error
-    except BaseException:
-        connection.execute("ROLLBACK")
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:  # SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.IntegrityError):
+            raise Lost(str(error)) from error
         raise
-    connection.execute("COMMIT")
     return rows
 
 
@@ -203,9 +215,14 @@ def _one(connection: sqlite3.Connection, statement: Statement) -> Sequence[Row]:
     return rows
 
 
-def _is_busy(error: sqlite3.OperationalError) -> bool:
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
     text = str(error)
     return "locked" in text or "busy" in text
+
+
+def _is_unusable(error: sqlite3.DatabaseError) -> bool:
+    """Whether it is the file's fault, or its folder's."""
+    return any(words in str(error) for words in _UNUSABLE)
 
 
 def _make_folder(path: Path) -> None:
@@ -217,6 +234,6 @@ def _make_folder(path: Path) -> None:
 
 def _unusable(path: str, error: Exception) -> str:
     return (
-        f"the database file {path} cannot be opened ({error}); "
+        f"the database file {path} cannot be used ({error}); "
         "set SHIM_DATABASE_URL=sqlite:////path/to/shim.db to a place that can be written"
     )
