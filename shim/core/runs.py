@@ -134,7 +134,7 @@ class Runs:
             except Lost:
                 continue  # it moved meanwhile: decide on what it is now
             if not held(cancelling, self._world):
-                await self._cancel_at_once(cancelling, asked.target)
+                await self._cancel_at_once(run, cancelling, asked.target)
             return _shown(cancelling)
 
     async def submit(self, asked: Asked) -> Reply:
@@ -213,8 +213,9 @@ class Runs:
             self._world.workers.spawn(Worker(self._world, run, target).drain())
         return _shown(run)
 
-    async def _cancel_at_once(self, run: Run, target: Target) -> None:
-        await self._looks.cancel_upstream(run, target)
+    async def _cancel_at_once(self, was: Run, run: Run, target: Target) -> None:
+        if was.status != "requires_action":  # there the response has ended already
+            await self._looks.cancel_upstream(run, target)
         try:
             await self._looks.end(run, "cancelled", target)
         except Lost:
