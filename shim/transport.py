@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -170,13 +170,14 @@ class _Door:
         match = _located(request.url)
         assert match is not None
         query = request.url.params.multi_items()
+        headers = dict(request.headers.items())  # a look-up by name goes through all of them
         return Call(
             method=request.method,
             path=f"/{match['path']}",
-            target=_target(request, match["base"], self.settings),
+            target=_target(request, headers, match["base"], self.settings),
             query=tuple(pair for pair in query if pair[0] != "api-version"),
             body=request.content,
-            headers=dict(request.headers),
+            headers=headers,
         )
 
     def refused(self, request: Any, error: Exception) -> Reply:
@@ -301,9 +302,9 @@ class _AsyncEvents:
         await self._events.aclose()
 
 
-def _target(request: Any, base: str, settings: Settings | None) -> Target:
+def _target(request: Any, sent: Mapping[str, str], base: str, settings: Settings | None) -> Target:
     """Where the upstream calls for a request go, with what its sender sent of itself."""
-    headers = {k: v for k, v in request.headers.items() if not _NOT_FORWARDED.fullmatch(k)}
+    headers = {k: v for k, v in sent.items() if not _NOT_FORWARDED.fullmatch(k)}
     url = settings.upstream_url if settings is not None else None
     if settings is not None and settings.upstream_key:
         for name in ("api-key", "openai-organization", "openai-project"):

@@ -5,11 +5,11 @@ What is looked up, compared or changed alone has a column; the rest of a record 
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from shim.core.records import Assistant, Message, Run, Step, Thread, Usage
+from shim.core.wire import decode_json, encode_compact
 from shim.storage.sqlite import Row
 
 __all__ = ["dump", "load", "pack", "unpack", "unpack_thread"]
@@ -29,19 +29,26 @@ _PACKED = {
 _TUPLES = frozenset({"tools", "content", "attachments", "notes", "include"})
 _USAGES = frozenset({"usage", "used"})
 
-load = json.loads
+load = decode_json
 
 
-def _numbers(usage: Usage) -> list[int]:
-    return [usage.prompt, usage.completion, usage.cached, usage.reasoning]
-
-
-dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_numbers).encode
+def dump(value: Any) -> str:
+    """The JSON text of a value."""
+    return encode_compact(value).decode()
 
 
 def pack(record: Assistant | Message | Run | Step) -> str:
     """The JSON text of the fields that have no column."""
-    return dump({name: getattr(record, name) for name in _PACKED[type(record)]})
+    values = {name: getattr(record, name) for name in _PACKED[type(record)]}
+    for name in _USAGES & values.keys():
+        values[name] = _numbers(values[name])
+    return dump(values)
+
+
+def _numbers(usage: Usage | None) -> list[int] | None:
+    if usage is None:
+        return None
+    return [usage.prompt, usage.completion, usage.cached, usage.reasoning]
 
 
 def unpack(kind: type[Record], row: Row) -> Record:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 
-from shim.core.wire import Json
+from shim.core.wire import Json, decode_json
 from shim.errors import Unreachable
 
 __all__ = ["EventParser"]
-
-# The three line ends of the format and no other: JSON may hold a raw U+2028.
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class EventParser:
@@ -46,7 +41,9 @@ class EventParser:
         text = b"".join((*self._pieces, chunk))
         # A carriage return at the very end may be the first half of a line end: it waits.
         held = b"\r" if text.endswith(b"\r") else b""
-        *lines, rest = _LINE_END.split(text[: len(text) - len(held)])
+        # The three line ends of the format and no other: JSON may hold a raw U+2028.
+        even = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = even.split(b"\n")
         self._pieces = [rest + held]
         return lines
 
@@ -70,7 +67,7 @@ class EventParser:
         if not text or text.strip() == b"[DONE]":
             return None
         try:
-            payload = json.loads(text)
+            payload = decode_json(text)
         except ValueError as error:
             raise Unreachable("the upstream sent an event that is not JSON", sent=True) from error
         return _typed(payload, name) if isinstance(payload, dict) else None

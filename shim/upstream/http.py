@@ -14,7 +14,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any
 
 from shim.core.ports import Answer, Dialect, Request
-from shim.core.wire import Json, Target
+from shim.core.wire import Json, Target, decode_json, encode_compact
 from shim.errors import Unreachable
 from shim.upstream.dialect import choose
 from shim.upstream.events import EventParser
@@ -59,12 +59,12 @@ class _Upstream:
 
     async def _once(self, request: Request) -> Answer:
         response = await self._transmit(request, "application/json")
-        status, headers = response.status_code, dict(response.headers)
+        status, headers = response.status_code, dict(response.headers.items())
         return Answer(status, _body(status, await self._whole(response)), headers)
 
     async def _begin(self, request: Request) -> HttpStream:
         response = await self._transmit(request, "text/event-stream")
-        status, headers = response.status_code, dict(response.headers)
+        status, headers = response.status_code, dict(response.headers.items())
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if status < 400 and kind != "application/json":
             return HttpStream(status, headers, response=response, upstream=self)
@@ -81,7 +81,7 @@ class _Upstream:
         content = None
         if request.body is not None:
             headers["content-type"] = "application/json"
-            content = _encode(request.body)
+            content = encode_compact(request.body)
         timeout = _timeout(request.target.timeout if request.timeout is None else request.timeout)
         return self._client.build_request(
             request.method,
@@ -226,13 +226,6 @@ def _words(error: Exception) -> str:
     return f"the upstream did not answer: {type(error).__name__}: {error}".rstrip(": ")
 
 
-def _encode(body: Json) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half a surrogate pair has no UTF-8, but an escape
-        return json.dumps(body, separators=(",", ":")).encode()
-
-
 def _timeout(value: Any) -> dict[str, float | None] | None:
     """A timeout as a request's extensions carry it: httpx and httpx2 agree on that form alone."""
     if value is None or isinstance(value, dict):
@@ -253,7 +246,7 @@ def _terminal(body: Json) -> Json:
 def _body(status: int, content: bytes) -> Json:
     """The JSON of an answer; an error in the envelope that OpenAI gives it."""
     try:
-        parsed = json.loads(content) if content else {}
+        parsed = decode_json(content) if content else {}
     except ValueError:
         parsed = None
     if isinstance(parsed, dict) and (status < 400 or isinstance(parsed.get("error"), dict)):
