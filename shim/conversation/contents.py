@@ -48,7 +48,7 @@ async def groups_of(
     """
     again = any(entry.kind == "again" for entry in entries)
     ended = await _ended_runs(ledger, thread_id) if again else frozenset()
-    history = await ledger.history(thread_id)
+    history = await _named(ledger, thread_id, entries)
     groups: list[Group] = []
     seen: set[str] = set()
     for entry in entries:
@@ -56,6 +56,14 @@ async def groups_of(
         seen.update(record.id for record in records)
         groups += [g for each in records for g in _groups(entry, each, told.get(each.id, 0))]
     return groups
+
+
+async def _named(ledger: Ledger, thread_id: str, entries: Sequence[Entry]) -> Sequence[Record]:
+    """The thread's history; where messages alone are told, only these, as it may be long."""
+    if any(entry.kind != "message" for entry in entries):
+        return await ledger.history(thread_id)
+    named = [await ledger.message(thread_id, entry.payload["message_id"]) for entry in entries]
+    return [message for message in named if message is not None]
 
 
 async def _ended_runs(ledger: Ledger, thread_id: str) -> frozenset[str]:
