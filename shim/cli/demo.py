@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 MODEL = "gpt-6-luna"
-LONGEST = 120.0
 _PATIENCE = 5.0
 
 _EMBEDDED = """\
@@ -46,7 +45,8 @@ What to do next
 @click.option("--model", default=MODEL, show_default=True, help="The model to ask, with a key.")
 @click.option("--keep", is_flag=True, help="Keep the thread, in the database of your settings.")
 @click.option("--offline", is_flag=True, help="Use the embedded model although a key is set.")
-def command(*, model: str, keep: bool, offline: bool) -> None:
+@click.option("--seconds", default=120, show_default=True, help="Give up after so long.")
+def command(*, model: str, keep: bool, offline: bool, seconds: int) -> None:
     """Run old Assistants code, with a transcript.
 
     It is carried by the Responses API. Without OPENAI_API_KEY an embedded model answers. Nothing
@@ -55,13 +55,13 @@ def command(*, model: str, keep: bool, offline: bool) -> None:
     click.echo(f"shim {__version__} demo: Assistants API code, carried by the Responses API\n")
     with ExitStack() as stack:
         settings = stack.enter_context(_settings(keep=keep))
-        client = None if offline else _client(settings)
+        client = None if offline else _client(settings, seconds)
         if client is None:
-            _embedded(settings, keep=keep)
+            _embedded(settings, seconds, keep=keep)
         else:
             click.echo(_REAL.format(url=client.base_url, model=model))
             with client:
-                _walk(client, settings, model, keep=keep)
+                _walk(client, settings, model, seconds, keep=keep)
             click.echo(f"\nAnswered by {model} at {client.base_url}")
     click.echo(_NEXT)
 
@@ -78,16 +78,16 @@ def _settings(*, keep: bool) -> Iterator[Settings]:
         yield Settings.load(database_url=f"sqlite:///{folder}/shim.db")
 
 
-def _client(settings: Settings) -> OpenAI | None:
+def _client(settings: Settings, seconds: int) -> OpenAI | None:
     """A client of the real API, if there is a key."""
     from shim.cli.access import client_here  # noqa: PLC0415 - see above
     from shim.client import mount  # noqa: PLC0415
 
-    client = client_here(settings, timeout=60.0, max_retries=1)
+    client = client_here(settings, timeout=min(60.0, seconds), max_retries=1)
     return None if client is None else mount(client, settings)
 
 
-def _embedded(settings: Settings, *, keep: bool) -> None:
+def _embedded(settings: Settings, seconds: int, *, keep: bool) -> None:
     from shim.offline import MODEL as EMBEDDED  # noqa: PLC0415 - see above
     from shim.offline import Offline  # noqa: PLC0415
     from shim.settings import Settings  # noqa: PLC0415
@@ -97,27 +97,27 @@ def _embedded(settings: Settings, *, keep: bool) -> None:
     offline = Offline()
     own = Settings(database_url=settings.database_url, dialect="openai")
     with connect(offline, settings=own) as client:
-        _walk(client, own, EMBEDDED, keep=keep)
+        _walk(client, own, EMBEDDED, seconds, keep=keep)
     click.echo(f"\nAnswered by {EMBEDDED}, embedded in shim: no key, no network. It was asked:")
     _show_requests(offline)
 
 
-def _walk(client: OpenAI, settings: Settings, model: str, *, keep: bool) -> None:
+def _walk(client: OpenAI, settings: Settings, model: str, seconds: int, *, keep: bool) -> None:
     """Walk through the API; whatever ends it early is said in one message."""
     from openai import OpenAIError  # noqa: PLC0415 - see above
 
     from shim.cli.walkthrough import LateError, Walkthrough  # noqa: PLC0415
 
     click.echo(_PROGRAM)
-    ends = time.monotonic() + LONGEST
+    ends = time.monotonic() + seconds
     walk = Walkthrough(client, model, lambda thread_id: _conversation(settings, thread_id), ends)
     try:
         walk.walk()
         _check(walk)
     except LateError as late:
         raise click.ClickException(
-            f"The run {late} took longer than {LONGEST:.0f} seconds. `shim doctor` checks the "
-            "connection; `--model NAME` asks another model."
+            f"The run {late} took longer than {seconds} seconds and was given up. `shim doctor` "
+            "checks the connection; `--model NAME` asks another model."
         ) from late
     except OpenAIError as error:
         raise click.ClickException(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import click
-from openai import AssistantEventHandler, OpenAI
+from openai import AssistantEventHandler, OpenAI, OpenAIError
 
 __all__ = ["LateError", "Walkthrough"]
 
@@ -87,12 +88,17 @@ class Walkthrough:
 
     def saw(self, run: Any) -> None:
         """Take note of the run as an event tells it."""
-        if time.monotonic() > self.ends:
-            raise LateError(run.id)
         if self.run is None:
             _line("run", run.id)
         self.run = run
         self.statuses.append(run.status)
+
+    def check_time(self) -> None:
+        """Give the run up when the demo's time is over."""
+        if time.monotonic() > self.ends and self.run is not None:
+            with suppress(OpenAIError):  # it may have ended meanwhile
+                self.client.beta.threads.runs.cancel(self.run.id, thread_id=self.thread_id)
+            raise LateError(self.run.id)
 
     def submit(self, run: Any) -> None:
         """Answer the open calls from inside the first stream, as the SDK's guide did it."""
@@ -127,6 +133,7 @@ class _Printer(AssistantEventHandler):
         self._walk = walk
 
     def on_event(self, event: Any) -> None:
+        self._walk.check_time()
         if event.event.startswith("thread.run.") and ".step." not in event.event:
             self._walk.saw(event.data)
         if event.event == "thread.run.requires_action":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
+
+from shim.offline import Offline
 
 
 def test_it_shows_each_stage_without_a_key(shell):
@@ -111,6 +114,23 @@ def test_a_wrong_key_names_the_doctor(shell, offline, reached):
     assert result.exit_code == 1
     assert "Incorrect API key provided." in result.output
     assert "`shim doctor` checks the key" in result.output
+
+
+def test_a_run_that_takes_too_long_is_given_up(shell):
+    """After --seconds the run is cancelled, and the demo says so."""
+    slow = Offline(delay=4.0)
+    began = time.monotonic()
+    with slow.serve() as served:
+        result = shell(
+            *("demo", "--seconds", "1"),
+            OPENAI_BASE_URL=served.url,
+            OPENAI_API_KEY="sk-x",
+            SHIM_DIALECT="openai",
+        )
+
+    assert result.exit_code == 1
+    assert "took longer than 1 seconds and was given up" in result.output
+    assert time.monotonic() - began < 20
 
 
 def test_settings_that_are_wrong_are_said_plainly(shell):
