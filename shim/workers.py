@@ -29,10 +29,14 @@ log = logging.getLogger("shim")
 QUEUE = 64
 """Events that may wait for their reader before the source is slowed down."""
 
-PATIENCE = 30.0
+PATIENCE = 5.0
 """Seconds a source waits for a reader who has stopped; then it runs on, and the events are kept."""
 
 Work = Coroutine[Any, Any, None]
+
+_LOOP = "~"
+_LOOPS: weakref.WeakValueDictionary[str, asyncio.AbstractEventLoop] = weakref.WeakValueDictionary()
+"""The loops that have worked in this process: all clients in it have to know which have ended."""
 
 
 class Process:
@@ -49,13 +53,22 @@ class Process:
         return self._names[pid]
 
     def gone(self, owner: str) -> bool:
-        """Whether that process has certainly ended; False where this machine cannot know."""
-        here = self.owner().rsplit(":", 2)[0]
-        match owner.rsplit(":", 2):
+        """Whether that process, or its loop, has certainly ended; False where nobody can know."""
+        process, _, loop = owner.partition(_LOOP)
+        if process == Process.owner(self):
+            return bool(loop) and _is_over(loop)
+        here = Process.owner(self).rsplit(":", 2)[0]
+        match process.rsplit(":", 2):
             case [place, pid, started] if place == here and not here.endswith("?"):
                 return pid.isdigit() and not _alive(int(pid), started)
             case _:
                 return False
+
+
+def _is_over(loop: str) -> bool:
+    """Whether a loop of this process runs no more."""
+    known = _LOOPS.get(loop)
+    return known is None or known.is_closed()
 
 
 def _place() -> str:
@@ -174,6 +187,10 @@ class BlockingWorkers(Process):
         """Let the caller pull, and a thread go on when the caller does not."""
         return _Pulled(events, self.spawn)
 
+    async def finish(self, work: Work) -> None:
+        """Carry out work; whoever calls waits."""
+        await work
+
     async def sleep(self, seconds: float) -> None:
         """Block for so long."""
         time.sleep(seconds)  # noqa: ASYNC251 - blocking is this port's contract
@@ -192,14 +209,16 @@ class BlockingWorkers(Process):
         return [thread for thread in tuple(self._threads) if thread is not me and thread.is_alive()]
 
 
-class _Fed(_Handed):
-    """Events fed by a task of their own; the reader's going does not reach it."""
+class _Feed:
+    """What the task of a source and its reader have in common."""
 
     def __init__(self, source: AsyncGenerator[Event, None]) -> None:
+        self.queue: asyncio.Queue[Event | BaseException] = asyncio.Queue()
+        self.left = False
         self._source = source
-        self._queue: asyncio.Queue[Event | BaseException] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(QUEUE)
-        self._left = False
+        self._patient = True
 
     async def pump(self) -> None:
         """Run the source to its end, whoever listens."""
@@ -208,41 +227,65 @@ class _Fed(_Handed):
                 async for event in source:
                     await self._feed(event)
         except Exception as error:
-            if self._left:
+            if self.left:
                 raise
-            self._queue.put_nowait(error)
+            self.queue.put_nowait(error)
         except BaseException:
-            self._queue.put_nowait(StopAsyncIteration())
+            self.queue.put_nowait(StopAsyncIteration())
             raise
         else:
-            self._queue.put_nowait(StopAsyncIteration())
+            self.queue.put_nowait(StopAsyncIteration())
 
     async def _feed(self, event: Event) -> None:
-        if not self._left and self._room.locked():
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._room.acquire(), PATIENCE)
-        elif not self._left:
+        if self._patient and not self.left:
+            await self._wait()
+        if not self.left:
+            self.queue.put_nowait(event)
+
+    async def _wait(self) -> None:
+        if not self._room.locked():
             await self._room.acquire()
-        if not self._left:
-            self._queue.put_nowait(event)
+            return
+        try:
+            await asyncio.wait_for(self._room.acquire(), PATIENCE)
+        except asyncio.TimeoutError:
+            self._patient = False
+
+    def taken(self) -> None:
+        """The reader has taken something."""
+        self._room.release()
+
+    def leave(self) -> None:
+        """The reader is gone; the garbage collector says so too, in whatever thread it runs."""
+        self.left = True
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            self._loop.call_soon_threadsafe(self._room.release)
+
+
+class _Fed(_Handed):
+    """Events fed by a task of their own; the reader's going does not reach it."""
+
+    def __init__(self, feed: _Feed) -> None:
+        self._feed = feed
+        self._leave = weakref.finalize(self, feed.leave)
+        self._leave.atexit = False
 
     async def __anext__(self) -> Event:
-        if self._left:
+        if self._feed.left:
             raise StopAsyncIteration
         try:
-            item = await self._queue.get()
+            item = await self._feed.queue.get()
         except asyncio.CancelledError:
             self.leave()
             raise
-        self._room.release()
+        self._feed.taken()
         if isinstance(item, Event):
             return item
         self.leave()
         raise item
 
     def leave(self) -> None:
-        self._left = True
-        self._room.release()
+        self._leave()
 
 
 class AsyncWorkers(Process):
@@ -251,12 +294,27 @@ class AsyncWorkers(Process):
     def __init__(self) -> None:
         super().__init__()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def owner(self) -> str:
+        """The process's name, and that of the loop: its tasks end with it."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            self._loops[loop] = uuid.uuid4().hex
+            _LOOPS[self._loops[loop]] = loop
+        return f"{super().owner()}{_LOOP}{self._loops[loop]}"
 
     def spawn(self, work: Work) -> None:
         """Run the coroutine as a task that outlives the caller's."""
+        self._begun(work)
+
+    def _begun(self, work: Work) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -265,9 +323,13 @@ class AsyncWorkers(Process):
 
     def carry(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Feed the caller from a task which goes on when the caller does not."""
-        fed = _Fed(events)
-        self.spawn(fed.pump())
-        return fed
+        feed = _Feed(events)
+        self.spawn(feed.pump())
+        return _Fed(feed)
+
+    async def finish(self, work: Work) -> None:
+        """Carry out work and wait for it; it goes on if the caller is cancelled."""
+        await asyncio.shield(self._begun(work))
 
     async def sleep(self, seconds: float) -> None:
         """Let others work for so long."""

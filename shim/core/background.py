@@ -36,7 +36,7 @@ async def begin(world: World, looks: Looks, run: Run, target: Target) -> tuple[s
     What the upstream refuses for the moment is asked for again later.
     """
     beginning = _Beginning(world, looks, run, target)
-    await beginning.guarded(beginning.first())
+    await world.workers.finish(beginning.guarded(beginning.first()))
     return beginning.notes()
 
 

@@ -131,6 +131,10 @@ class Workers(Protocol):
         """Hand on events such that their source runs to its end even if the caller goes away."""
         ...
 
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out work and wait for it; it goes on to its end if the caller goes away."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
@@ -140,7 +144,7 @@ class Workers(Protocol):
         ...
 
     def gone(self, owner: str) -> bool:
-        """Whether the process of that name has certainly ended."""
+        """Whether who goes by that name, a process or a loop in it, has certainly ended."""
         ...
 
 
