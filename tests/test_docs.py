@@ -100,8 +100,8 @@ def test_each_setting_is_listed(name):
 
 
 def test_the_tested_versions_agree():
-    """The README, `shim doctor` and the script that runs the tests name the same SDKs."""
-    script = (ROOT / "scripts" / "test").read_text(encoding="utf-8")
+    """The README, `shim doctor` and the script that tests older SDKs name the same ones."""
+    script = (ROOT / "scripts" / "test-sdks").read_text(encoding="utf-8")
     older = re.findall(r"^on (\S+)", script, re.MULTILINE)
     listed = re.findall(r"^\| (\d+\.\d+\.\d+)", README, re.MULTILINE)
 
