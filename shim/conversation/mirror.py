@@ -53,8 +53,12 @@ class Mirrors:
 
     def drain(self, thread_id: str, target: Target) -> None:
         """Carry out what waits for the thread, once the call in hand is done."""
-        if self.wanted(target):
+        if self.wanted(target) or self._stranded(target):
             self.clean(thread_id, target)
+
+    def _stranded(self, target: Target) -> bool:
+        """Whether the thread may wait for a conversation which we know by now it cannot get."""
+        return self._mode == "auto" and self._servers.absent_lately(target.base_url)
 
     def clean(self, thread_id: str, target: Target) -> None:
         """The same, whether or not threads made now get a conversation."""

@@ -15,6 +15,7 @@ __all__ = ["Servers"]
 
 _PATIENCE = 15.0
 _PAUSE = 0.05
+_LATELY = 60.0
 
 
 class Servers:
@@ -23,11 +24,17 @@ class Servers:
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._known: dict[str, bool] = {}
+        self._learnt: dict[str, float] = {}
         self._asking: dict[tuple[str, str], object] = {}
 
     def absent(self, base_url: str) -> bool:
         """Whether the server is known to have no Conversations API."""
         return self._known.get(base_url) is False
+
+    def absent_lately(self, base_url: str) -> bool:
+        """Whether that was learnt so recently that threads may have been made not knowing it."""
+        lately = time.monotonic() - self._learnt.get(base_url, -_LATELY) < _LATELY
+        return lately and self.absent(base_url)
 
     async def ask(self, base_url: str, question: Callable[[], Awaitable[str]]) -> str:
         """The answer to the question; raises Absent, unasked where that is known."""
@@ -37,7 +44,10 @@ class Servers:
             raise Absent(f"{base_url} has no Conversations API")
         try:
             answer = await question()
-        except Absent:
+        except Absent as absent:
+            if self._known.get(base_url):  # it did have it: this passes
+                raise Failed(str(absent), again=False) from absent
+            self._learnt[base_url] = time.monotonic()
             self._known[base_url] = False
             raise
         finally:

@@ -15,16 +15,20 @@ from equality import differences
 
 import shim
 from shim import drive
+from shim.conversation.mirror import Mirrors
+from shim.core.wire import Target
 from shim.offline import Offline
 from shim.settings import Settings, wire
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.storage.sqlite import SQLite
-from shim.upstream.http import module_of
+from shim.upstream.http import BlockingUpstream, module_of
+from shim.workers import BlockingWorkers
 
 __all__ = ["WEATHER", "Place", "http_module"]
 
 SPEED = 1000
+TARGET = Target("https://api.openai.com/v1", {"authorization": "Bearer sk-test"})
 
 WEATHER = {
     "type": "function",
@@ -132,6 +136,17 @@ class Place:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
         self._database.close()
+
+    def drain(self, thread, mode="upstream"):
+        """Drain as `shim doctor --drain` does; whether all was done."""
+        http = http_module()
+        with http.Client(transport=self.offline.transport(http)) as client:
+            workers = Hasty(BlockingWorkers())
+            upstream = Brisk(
+                BlockingUpstream(client, workers.sleep, "openai"), self._flags, self._timeout
+            )
+            mirrors = Mirrors(self.outbox, self.ledger, upstream, workers, mode)
+            return drive.run(mirrors.drain_now(thread, TARGET))
 
     # what programs do
 
