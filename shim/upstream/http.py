@@ -6,9 +6,11 @@ whether the server acted. Imports neither library: the client's own class says w
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
@@ -23,6 +25,8 @@ from shim.upstream.retry import repeat
 __all__ = ["AsyncUpstream", "BlockingUpstream", "HttpStream", "module_of"]
 
 _MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL)
+
+_MOST_IDLE = 100
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -156,8 +160,36 @@ class BlockingUpstream(_Upstream):
 class AsyncUpstream(_Upstream):
     """Sends over an async client."""
 
+    def __init__(self, client: Any, sleep: Sleep, dialect: str | None = None) -> None:
+        super().__init__(client, sleep, dialect)
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+
     async def _send(self, request: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        if self._loop is None or self._loop() is not loop:
+            if self._loop is not None and self._pools():
+                await self._use_up(request.url)
+            self._loop = weakref.ref(loop)
         return await self._client.send(request, stream=True)
+
+    def _pools(self) -> bool:
+        """Whether the client keeps connections, as all do but those of tests."""
+        transport = getattr(self._client, "_transport", None)
+        return isinstance(transport, self._http.AsyncHTTPTransport)
+
+    async def _use_up(self, url: Any) -> None:
+        """Use up the connections that the client keeps from a loop that has ended.
+
+        What is sent on one arrives, and its answer never: so what is sent changes nothing.
+        """
+        for _ in range(_MOST_IDLE):
+            try:
+                await self._client.send(self._client.build_request("HEAD", url))
+            except RuntimeError:
+                continue
+            except Exception:  # noqa: BLE001 - that it fails is as good an answer
+                return
+            return
 
     async def _read(self, response: Any) -> bytes:
         content: bytes = await response.aread()
@@ -217,9 +249,10 @@ class HttpStream:
 
 
 def _unmapped() -> tuple[type[Exception], ...]:
-    """Errors of the network that httpx lets through as they are."""
+    """Errors of the network that httpx lets through as they are; RuntimeError: a loop has ended."""
     anyio = sys.modules.get("anyio")
-    return (OSError,) if anyio is None else (OSError, anyio.EndOfStream)
+    known = (OSError, RuntimeError)
+    return known if anyio is None else (*known, anyio.EndOfStream)
 
 
 def _words(error: Exception) -> str:
