@@ -83,7 +83,8 @@ def _is_plain(value):
     root = type(value).__module__.partition(".")[0]
     if isinstance(value, pydantic.BaseModel) or root in _HTTP:
         return True
-    return root == "builtins" and not callable(value) and not inspect.isawaitable(value)
+    moves = callable(value) or hasattr(value, "__next__") or inspect.isawaitable(value)
+    return root == "builtins" and not moves
 
 
 def _fitting(method, options):
