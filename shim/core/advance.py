@@ -162,7 +162,10 @@ class Worker:
                 break
             if answer.body.get("status") not in ("queued", "in_progress"):
                 end = {"type": f"response.{answer.body.get('status')}", "response": answer.body}
-                return self._translator.feed(end, self._world.now())
+                changes = self._translator.feed(end, self._world.now())
+                if self._translator.outcome is None:
+                    break
+                return changes
             await self._world.workers.sleep(1.0)
             await self._check()
         self._translator.outcome = Outcome("failed", Usage(), error=_BROKEN)

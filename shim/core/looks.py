@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shim.core.leases import held
-from shim.core.lifecycle import move
+from shim.core.lifecycle import FINAL, move
 from shim.core.params import ListParams
 from shim.core.ports import Batch, Request, World
 from shim.core.records import ACTIVE, Message, Run, Step
@@ -42,6 +42,10 @@ _VANISHED = {
     "code": "server_error",
     "message": "The process that worked on this run ended, and the model server no longer has "
     "its response.",
+}
+_UNREADABLE = {
+    "code": "server_error",
+    "message": "The model server gave an answer that could not be read.",
 }
 
 
@@ -117,7 +121,7 @@ class Looks:
     async def _take(self, run: Run, response: Json, target: Target, *, late: bool) -> Run:
         """Carry over what the upstream says of the run's response."""
         status = response.get("status")
-        when = float(response.get("completed_at") or self._world.now())
+        completed_at = _moment(response.get("completed_at"), run, self._world.now())
         if status in ("queued", "in_progress"):
             if late:
                 await self.cancel_upstream(run, target)
@@ -126,20 +130,26 @@ class Looks:
                 moved = move(run, "start", self._world.now())
                 return await self._world.ledger.save_run(moved, Batch())
             return run
-        if late and when > run.expires_at and response.get("completed_at"):
+        too_late = completed_at is not None and completed_at > run.expires_at
+        if late and (too_late or status not in FINAL):
             return await self.end(run, "expired", target)
-        return await self._settle(run, response, when, target)
+        return await self._settle(run, response, completed_at or self._world.now(), target)
 
     async def _settle(self, run: Run, response: Json, when: float, target: Target) -> Run:
+        stored = run
         if run.status == "queued":
-            run = move(run, "start", float(response.get("created_at") or when))
+            run = move(run, "start", _moment(response.get("created_at"), run, when) or when)
         steps, messages = await self._begun(run)
         translator = RunTranslator(run, steps, messages)
         end = {"type": f"response.{response.get('status')}", "response": response}
-        changes = translator.feed(end, when)
+        try:
+            changes = translator.feed(end, when)
+        except Exception:
+            log.exception("run %s: its response cannot be read", run.id)
+            return await self.end(run, "failed", target, _UNREADABLE)
         if translator.outcome is None:
             log.warning("run %s: unknown status %s", run.id, response.get("status"))
-            return run
+            return stored
         changes += _unclaimed(steps, changes, when)
         return await self._save(settled(run, translator.outcome, translator, changes, when), target)
 
@@ -166,6 +176,13 @@ class Looks:
         log.info("run %s on %s: %s", saved.id, saved.thread_id, saved.status)
         self._world.conversations.drain(saved.thread_id, target)
         return saved
+
+
+def _moment(given: object, run: Run, latest: float) -> float | None:
+    """A time the upstream gives, kept between the making of the run and `latest`; None if none."""
+    if not isinstance(given, int | float) or isinstance(given, bool):
+        return None
+    return min(max(float(given), float(run.created_at)), latest)
 
 
 def _unclaimed(steps: Sequence[Step], changes: Sequence[Change], now: float) -> list[Change]:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 
 from shim.core.records import Step
 from shim.core.wire import Json
+from shim.translate.ordering import Names, fit
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "whole"]
 
 _NO_ARGUMENTS = "{}"
+
+
+def whole(item: Json) -> Json:
+    """An item with what a call must have, which some servers leave out or give another form."""
+    arguments = item.get("arguments")
+    if item.get("type") != "function_call" or (isinstance(arguments, str) and item.get("call_id")):
+        return item
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments or {}, ensure_ascii=False)
+    return {**item, "call_id": item.get("call_id") or item["id"], "arguments": arguments}
 
 
 @dataclass(slots=True)
@@ -18,7 +30,7 @@ class _Call:
 
     call_id: str
     name: str
-    names: frozenset[object]
+    names: Names
     pieces: list[str] = field(default_factory=list)
 
     @property
@@ -33,11 +45,20 @@ class Calls:
         self.step = step
         self._calls: list[_Call] = []
 
-    def has(self, names: frozenset[object]) -> bool:
-        """Whether one of the step's calls goes by any of the names."""
-        return any(call.names & names for call in self._calls)
+    def has(self, call_id: str) -> bool:
+        """Whether the call is one of the step's."""
+        return any(call.call_id == call_id for call in self._calls)
 
-    def open(self, item: Json, names: frozenset[object]) -> Json:
+    def fit(self, names: Names) -> int:
+        """How well the names fit the call of the step that they fit best."""
+        return max((fit(call.names, names) for call in self._calls), default=-1)
+
+    def _place(self, names: Names) -> int:
+        """The call that the names fit best, the newest of several."""
+        places = range(len(self._calls))
+        return max(places, key=lambda place: (fit(self._calls[place].names, names), place))
+
+    def open(self, item: Json, names: Names) -> Json:
         """Begin a call; gives the entry of its first delta (Assistants spec 6.4)."""
         self._calls.append(_Call(item["call_id"], item["name"], names))
         return {
@@ -47,15 +68,15 @@ class Calls:
             "function": {"name": item["name"], "arguments": "", "output": None},
         }
 
-    def add(self, names: frozenset[object], piece: str) -> Json:
+    def add(self, names: Names, piece: str) -> Json:
         """Take in a piece of a call's arguments; gives the entry of its delta."""
-        index = next(i for i, call in enumerate(self._calls) if call.names & names)
+        index = self._place(names)
         self._calls[index].pieces.append(piece)
         return {"index": index, "type": "function", "function": {"arguments": piece}}
 
-    def settle(self, names: frozenset[object], arguments: str | None) -> Json | None:
+    def settle(self, names: Names, arguments: str | None) -> Json | None:
         """Take in a call's whole arguments; gives a delta of what had not arrived, if any."""
-        call = next(call for call in self._calls if call.names & names)
+        call = self._calls[self._place(names)]
         arrived = "".join(call.pieces)
         whole = arguments or arrived or _NO_ARGUMENTS
         if whole == arrived:
@@ -69,6 +90,18 @@ class Calls:
         """The step with its calls; outputs are null until they are submitted."""
         details = {"type": "tool_calls", "tool_calls": [_shown(call) for call in self._calls]}
         return replace(self.step, step_details=details)
+
+    def items(self) -> list[Json]:
+        """The calls as items of a response."""
+        return [
+            {
+                "type": "function_call",
+                "call_id": call.call_id,
+                "name": call.name,
+                "arguments": call.arguments,
+            }
+            for call in self._calls
+        ]
 
     def required(self) -> list[Json]:
         """The calls as `required_action` lists them (Assistants spec 4.4)."""

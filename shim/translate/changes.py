@@ -59,8 +59,14 @@ def usage_of(response: Json) -> Usage:
     details = given.get("input_tokens_details") or given.get("prompt_tokens_details") or {}
     spent = given.get("output_tokens_details") or given.get("completion_tokens_details") or {}
     return Usage(
-        prompt=given.get("input_tokens", given.get("prompt_tokens")) or 0,
-        completion=given.get("output_tokens", given.get("completion_tokens")) or 0,
-        cached=details.get("cached_tokens") or 0,
-        reasoning=spent.get("reasoning_tokens") or 0,
+        prompt=_count(given, "input_tokens", "prompt_tokens"),
+        completion=_count(given, "output_tokens", "completion_tokens"),
+        cached=_count(details, "cached_tokens"),
+        reasoning=_count(spent, "reasoning_tokens"),
     )
+
+
+def _count(given: Json, *names: str) -> int:
+    """The first of these that is a number; some servers count in floats, or not at all."""
+    numbers = (given.get(name) for name in names)
+    return next((int(number) for number in numbers if isinstance(number, int | float)), 0)

@@ -18,10 +18,18 @@ from dataclasses import replace
 from shim.core.ids import mint
 from shim.core.records import Message, Run, Step, Usage
 from shim.core.wire import Json
-from shim.translate.calls import Calls
+from shim.translate.calls import Calls, whole
 from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
 from shim.translate.failures import error_of, last_error
+from shim.translate.ordering import (
+    MESSAGE_OVER,
+    Names,
+    Ordering,
+    names_of,
+    parts_of,
+    says_something,
+)
 from shim.translate.wrapper import is_wrapper, unwrapped
 from shim.translate.writing import Writing
 
@@ -48,6 +56,9 @@ class RunTranslator:
         self._calls: list[Calls] = []
         self._finished: Counter[str] = Counter()
         self._items: list[Json] = []
+        self._spoken = False
+        self._silent: Json | None = None
+        self._ordering = Ordering()
         self._handlers: dict[str, Callable[[Json, float], list[Change]]] = {
             "response.created": self._begun,
             "response.queued": self._begun,
@@ -62,12 +73,16 @@ class RunTranslator:
             "response.failed": self._ended,
             "response.cancelled": self._ended,
             "error": self._failed,
+            MESSAGE_OVER: self._over,
         }
 
     def feed(self, event: Json, now: float) -> list[Change]:
         """What an upstream event changes; unknown events change nothing."""
-        handler = self._handlers.get(event.get("type", ""))
-        return handler(event, now) if handler is not None else []
+        changes: list[Change] = []
+        for each in self._ordering.feed(event):
+            handler = self._handlers.get(each.get("type", ""))
+            changes += handler(each, now) if handler is not None else []
+        return changes
 
     def abort(self, ending: str, now: float, error: Json | None = None) -> list[Change]:
         """How what is open ends because the run failed, was cancelled or expired.
@@ -75,17 +90,19 @@ class RunTranslator:
         Changes nothing here: where one ending is not written because of another, ask again.
         """
         changes = []
+        used = self.outcome.usage if self.outcome else Usage()
         open_steps = [group.record() for group in self._calls]
+        open_steps += [step for step in self._known if step.status == "in_progress"]
         if self._writing is not None and self._step is not None:
             message = ended_message(self._writing.written(), ENDINGS[ending], now)
             changes.append(Change("thread.message.incomplete", message))
             open_steps.append(self._step)
         elif self._step is not None and self._step.type == "message_creation":
-            step = completed_step(self._step, now, Usage())
+            step = completed_step(self._step, now, Usage() if open_steps else used)
             changes.append(Change("thread.run.step.completed", step))
-        open_steps += [step for step in self._known if step.status == "in_progress"]
-        for step in open_steps:
-            ended = ended_step(step, ending, now, error)
+        for place, step in enumerate(open_steps, 1):
+            counted = replace(step, usage=used if place == len(open_steps) else Usage())
+            ended = ended_step(counted, ending, now, error)
             changes.append(Change(f"thread.run.step.{ending}", ended))
         return changes
 
@@ -98,10 +115,12 @@ class RunTranslator:
     def _ended(self, event: Json, now: float) -> list[Change]:
         response = event.get("response") or {}
         self._begun(event, now)
-        status = response.get("status") or event["type"].removeprefix("response.")
+        status = response.get("status")
+        if status not in _STATUSES:
+            status = event["type"].removeprefix("response.")
         used = usage_of(response)
         if status in ("failed", "cancelled"):
-            error = last_error(response.get("error") or {})
+            error = last_error(error_of(response))
             self.outcome = Outcome(status, used, self._all_items(response), error=error)
             return []
         return self._closed(response, status, used, now)
@@ -111,9 +130,11 @@ class RunTranslator:
         short = None if status == "completed" else reason or "max_output_tokens"
         changes = [
             change
-            for item in self._unfinished(response.get("output") or ())
+            for item in self._unfinished(_items_of(response))
             for change in self._item(item, frozenset(), now, short)
         ]
+        if self._silent is not None and not self._spoken:
+            changes += self._open_message(now)
         if self._writing is not None:
             changes.append(self._finish_message(now, short))
         calls = [call for group in self._calls for call in group.required()] if not short else []
@@ -154,7 +175,11 @@ class RunTranslator:
         return changes
 
     def _all_items(self, response: Json) -> Sequence[Json]:
-        return response.get("output") or self._items
+        """The items of the response; calls of which only pieces were seen are made up."""
+        items = _items_of(response) or self._items
+        if any(item.get("type") == "function_call" for item in items):
+            return items
+        return [*items, *(item for group in self._calls for item in group.items())]
 
     def _failed(self, event: Json, _now: float) -> list[Change]:
         error = last_error(error_of(event))
@@ -164,29 +189,30 @@ class RunTranslator:
     # items
 
     def _added(self, event: Json, now: float) -> list[Change]:
-        item = event.get("item") or {}
+        item = whole(event.get("item") or {})
         match item.get("type"):
             case "message":
                 return self._open_message(now)
             case "function_call" if not is_wrapper(item, self._run.tools):
-                return self._open_call(item, _names(event, item), now)
+                return self._open_call(item, names_of(event, item), now)
             case _:
                 return []
 
     def _item_done(self, event: Json, now: float) -> list[Change]:
-        item = event.get("item") or {}
+        item = whole(event.get("item") or {})
         self._items.append(item)
         if item.get("type") == "message" and item.get("status") == "incomplete":
             return []  # the reason comes with the end of the response
-        return self._item(item, _names(event, item), now, None)
+        return self._item(item, names_of(event, item), now, None)
 
-    def _item(
-        self, item: Json, names: frozenset[object], now: float, short: str | None
-    ) -> list[Change]:
+    def _item(self, item: Json, names: Names, now: float, short: str | None) -> list[Change]:
         """A whole item: open it if it is not, add what is missing, close it."""
         self._finished[item.get("type", "")] += 1
         match item.get("type"):
             case "message":
+                if self._writing is None and not says_something(item):
+                    self._silent = item  # no message, unless the response has nothing else
+                    return []
                 changes = [] if self._writing is not None else self._open_message(now)
                 changes += self._settled(item)
                 cut = None if item.get("status") == "completed" else short
@@ -194,19 +220,23 @@ class RunTranslator:
             case "function_call":
                 inner = unwrapped(item) if is_wrapper(item, self._run.tools) else []
                 if inner:
-                    return [c for call in inner for c in self._call(call, _names({}, call), now)]
-                return self._call(item, names | _names({}, item), now)
+                    return [c for call in inner for c in self._call(call, names_of({}, call), now)]
+                return self._call(item, names | names_of({}, item), now)
             case _:
                 return []
 
     # messages
+
+    def _over(self, _event: Json, now: float) -> list[Change]:
+        self._finished["message"] += 1
+        return [self._finish_message(now, None)] if self._writing is not None else []
 
     def _open_message(self, now: float) -> list[Change]:
         changes = self._make_way(now)
         step = self._take_known("message_creation")
         record = self._message_of(step) if step else self._new_message(now)
         step = step or self._new_step("message_creation", now, record)
-        self._step, self._writing = step, Writing(record)
+        self._step, self._writing, self._spoken = step, Writing(record), True
         fresh = record.id not in self._messages
         return [
             *changes,
@@ -233,7 +263,7 @@ class RunTranslator:
         if self._writing is None:
             return []
         deltas = []
-        for index, part in enumerate(item.get("content") or ()):
+        for index, part in enumerate(parts_of(item)):
             kind = "refusal" if part.get("type") == "refusal" else "text"
             whole = part.get("refusal" if kind == "refusal" else "text")
             if isinstance(whole, str):
@@ -265,15 +295,17 @@ class RunTranslator:
 
     # function calls
 
-    def _call(self, item: Json, names: frozenset[object], now: float) -> list[Change]:
-        changes = [] if self._group(names) else self._open_call(item, names, now)
+    def _call(self, item: Json, names: Names, now: float) -> list[Change]:
+        known = any(group.has(item["call_id"]) for group in self._calls)
+        changes = [] if known else self._open_call(item, names, now)
         return changes + self._settled_call(item, names)
 
-    def _open_call(self, item: Json, names: frozenset[object], now: float) -> list[Change]:
+    def _open_call(self, item: Json, names: Names, now: float) -> list[Change]:
         changes: list[Change] = []
         if self._step is None or self._step.type != "tool_calls":
             changes = self._make_way(now)
             known = self._take_known("tool_calls")
+            self._spoken = True
             self._step = known or self._new_step("tool_calls", now)
             self._calls.append(Calls(self._step))
             changes += [
@@ -284,19 +316,21 @@ class RunTranslator:
         return [*changes, _step_delta(group.step, group.open(item, names))]
 
     def _arguments(self, event: Json, _now: float) -> list[Change]:
-        names = _names(event, {})
+        names = names_of(event, {})
         group = self._group(names)
         if group is None or not event.get("delta"):
             return []
         return [_step_delta(group.step, group.add(names, event["delta"]))]
 
-    def _settled_call(self, item: Json, names: frozenset[object]) -> list[Change]:
+    def _settled_call(self, item: Json, names: Names) -> list[Change]:
         group = self._group(names)
         entry = group.settle(names, item.get("arguments")) if group else None
         return [_step_delta(group.step, entry)] if group and entry else []
 
-    def _group(self, names: frozenset[object]) -> Calls | None:
-        return next((group for group in self._calls if group.has(names)), None)
+    def _group(self, names: Names) -> Calls | None:
+        """The step with the call that the names fit best."""
+        best = max(self._calls, key=lambda group: group.fit(names), default=None)
+        return best if best is not None and best.fit(names) > 0 else None
 
     # steps
 
@@ -351,13 +385,12 @@ class RunTranslator:
         )
 
 
+_STATUSES = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _MESSAGE_REASONS = {"max_output_tokens": "max_tokens"}
 
 
-def _names(event: Json, item: Json) -> frozenset[object]:
-    """All by which a stream may speak of an item: its place, its id, the id of its call."""
-    given = (event.get("output_index"), event.get("item_id"), item.get("id"), item.get("call_id"))
-    return frozenset(name for name in given if name is not None)
+def _items_of(response: Json) -> list[Json]:
+    return [whole(item) for item in response.get("output") or () if isinstance(item, dict)]
 
 
 def _step_delta(step: Step, entry: Json) -> Change:

@@ -24,6 +24,8 @@ _BILLING = frozenset(
 )
 _RATE = frozenset({"rate_limit_exceeded", "slow_down"}) | _BILLING
 _SERVER = frozenset({"server_error", "vector_store_timeout", "server_is_overloaded"})
+_PROMPT = re.compile(r"invalid|image|policy|content|context|unsupported|data_residency")
+"""What codes about the caller's own input have in them; the codes are an open set."""
 
 # what a run can do without: sampling a model refuses, and extras that shim itself adds
 _DROPPABLE = frozenset(
@@ -39,7 +41,9 @@ _DROPPABLE = frozenset(
     }
 )
 _REFUSAL = re.compile(
-    r"(?:unsupported|unknown|unrecognized)[ _](?:parameter|value|request argument)", re.IGNORECASE
+    r"(?:unsupported|unknown|unrecognized|unexpected|extra)[ _]"
+    r"(?:parameter|value|request argument|argument|field|key|input)|extra_forbidden",
+    re.IGNORECASE,
 )
 _REFUSAL_CODES = frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value"})
 _QUOTED = re.compile(r"['\"`]([A-Za-z_]+)(?:\.[A-Za-z_.]+)?['\"`]")
@@ -52,12 +56,13 @@ def last_error(error: Mapping[str, object], status: int | None = None) -> Json:
 
 
 def _code(code: str, status: int | None) -> str:
-    if code in _RATE or status == 429:
+    if code in _RATE or status == 429 or code == "429":
         return "rate_limit_exceeded"
     if code in _SERVER:
         return "server_error"
-    if status is None:
-        return "server_error" if not code else "invalid_prompt"
+    if status is None and not code.isdigit():
+        return "invalid_prompt" if _PROMPT.search(code) else "server_error"
+    status = int(code) if status is None else status
     return "invalid_prompt" if status in (400, 404, 413, 422) else "server_error"
 
 

@@ -29,7 +29,7 @@ class Writing:
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self._parts: dict[int, _Part] = {}
+        self._parts: dict[tuple[int, str], _Part] = {}
 
     def add(self, index: int, kind: str, piece: str) -> Json:
         """Take in a piece; gives the content entry of its delta (Assistants spec 6.4)."""
@@ -56,9 +56,8 @@ class Writing:
         return replace(self.message, content=tuple(_content(part) for part in parts))
 
     def _part(self, index: int, kind: str) -> _Part:
-        if index not in self._parts:
-            self._parts[index] = _Part(kind, len(self._parts))
-        return self._parts[index]
+        # by kind too: some servers give every part the same index
+        return self._parts.setdefault((index, kind), _Part(kind, len(self._parts)))
 
 
 def _content(part: _Part) -> Json:

@@ -1,0 +1,131 @@
+"""What an upstream may answer when it is asked how far a response is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from odd_upstream import Api, call, message, page, plain, response
+
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.close()
+
+
+def polled(api: Api, *answers: Any) -> tuple[str, dict[str, Any]]:
+    path, body = api.begun(tools=TOOLS)
+    api.odd.posts.append(plain(response(status="queued", usage=None)))
+    api.odd.gets.extend(answers)
+    return path, api.polled(path, body)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"completed_at": "2026-11-01T00:00:00Z"},
+        {"completed_at": 0.5, "created_at": 0.25},
+        {"completed_at": 1.7e12, "created_at": 1.7e12},
+        {"output": [None, message("ok")]},
+        {"output": [{**message("ok"), "content": "ok"}]},
+        {"output": [{**message("ok"), "content": [None, {"type": "output_text", "text": "ok"}]}]},
+        {"usage": {"input_tokens": "7", "output_tokens": 5.0}},
+        {"usage": None},
+        {"id": "resp_other"},
+    ],
+    ids=str,
+)
+def test_odd_answers_are_read_as_well_as_can_be(api: Api, odd: dict[str, Any]) -> None:
+    """Types that are not as documented do not keep a run from its end, or bend its times."""
+    before = int(time.time())
+
+    path, run = polled(api, plain({**response(message("ok")), **odd}))
+
+    assert run["status"] == "completed"
+    assert api.messages(path)[1]["content"][0]["text"]["value"] == "ok"
+    for name in ("started_at", "completed_at"):
+        assert isinstance(run[name], int)
+        assert before <= run[name] <= time.time()
+    assert all(isinstance(count, int) for count in list(run["usage"].values())[:3])
+
+
+def test_an_answer_that_cannot_be_read_fails_the_run(api: Api) -> None:
+    """Else every look at the run would be a 500, and its thread locked for ever."""
+    nameless = {"type": "function_call", "arguments": "{}"}
+
+    path, run = polled(api, plain(response(nameless)))
+
+    assert run["status"] == "failed"
+    assert run["last_error"]["code"] == "server_error"
+    assert "could not be read" in run["last_error"]["message"]
+    assert api.ok("POST", f"{path}/messages", {"role": "user", "content": "again"})
+
+
+def test_a_call_without_a_call_id_goes_by_its_own(api: Api) -> None:
+    """There is a name to answer it by."""
+    item = call()
+    del item["call_id"]
+
+    _, run = polled(api, plain(response(item)))
+
+    (asked,) = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+    assert asked["id"] == "fc_call_a"
+
+
+def test_a_server_that_answers_every_other_time_is_asked_again(api: Api) -> None:
+    """500, then 200."""
+    _, run = polled(api, plain({}, 500), plain(response(message("ok"))))
+
+    assert run["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        plain({"id": "resp_1", "status": "paused", "output": []}),
+        plain({}),
+        page("<html>moved</html>", 307, location="http://elsewhere.test/"),
+        plain({"error": {"message": "no"}}, 401),
+        page("<html>Bad gateway</html>", 502),
+    ],
+)
+def test_nothing_is_stuck_past_its_time(api: Api, answer: Any) -> None:
+    """Whatever the upstream goes on saying, a run is over when its time is."""
+    path, run = polled(api, answer, answer)
+    assert run["status"] == "queued"
+    _pass(api, 601.0)
+    api.odd.gets.extend([answer, answer])
+
+    late = api.ok("GET", f"{path}/runs/{run['id']}")
+
+    assert late["status"] == "expired"
+    assert api.ok("POST", f"{path}/messages", {"role": "user", "content": "again"})
+
+
+def test_an_end_in_time_that_is_seen_late_counts(api: Api) -> None:
+    """The upstream's own end before `expires_at` wins over ours (design section 6)."""
+    path, run = polled(api, plain(response(status="in_progress")))
+    finished = response(message("ok"), completed_at=int(time.time()) + 1)
+    _pass(api, 601.0)
+    api.odd.gets.append(plain(finished))
+
+    late = api.ok("GET", f"{path}/runs/{run['id']}")
+
+    assert late["status"] == "completed"
+    assert late["completed_at"] < run["expires_at"]
+
+
+def _pass(api: Api, seconds: float) -> None:
+    """Let time pass for the engine."""
+    engine: Any = api.handler._handler
+    for endpoint in engine._endpoints.values():
+        for part in (endpoint.__self__, *vars(endpoint.__self__).values()):
+            if hasattr(part, "_world"):
+                part._world = replace(part._world, now=lambda: time.time() + seconds)
