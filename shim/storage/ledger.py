@@ -243,8 +243,11 @@ class Ledger:
         return [step for row in rows if (step := unpack(Step, row)).status == "in_progress"]
 
     async def open_messages(self, run_id: str) -> list[Message]:
+        # messages are found by their thread; by the run alone, those of all threads are looked at
         rows = await self._rows(
-            "SELECT * FROM messages WHERE run_id = :run ORDER BY position", run=run_id
+            "SELECT * FROM messages WHERE thread_id = (SELECT thread_id FROM runs WHERE id = :run) "
+            "AND run_id = :run ORDER BY position",
+            run=run_id,
         )
         return [sent for row in rows if (sent := unpack(Message, row)).status == "in_progress"]
 
