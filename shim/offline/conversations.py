@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shim.offline import items, objects, parameters, refusals
+from shim.offline import items, lists, objects, parameters, refusals
 from shim.offline.service import Request, Service, answer
-from shim.offline.state import Conversation, page
+from shim.offline.state import Conversation
 from shim.offline.wire import Json, Response
 
 __all__ = [
@@ -83,7 +83,7 @@ def create_items(service: Service, request: Request, key: str) -> Response:
 
 def items_page(service: Service, request: Request, key: str) -> Response:
     """GET /conversations/{id}/items."""
-    return answer(page(service.state.conversation(key).items, request.query))
+    return answer(lists.page(service.state.conversation(key).items, request.query))
 
 
 def retrieve_item(service: Service, request: Request, key: str, item: str) -> Response:  # noqa: ARG001

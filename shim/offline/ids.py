@@ -10,9 +10,21 @@ import secrets
 import string
 import time
 
-__all__ = ["Partition", "call_id", "conversation_id", "prefix_of", "request_id"]
+__all__ = [
+    "Partition",
+    "batch_id",
+    "call_id",
+    "container_file_id",
+    "container_id",
+    "conversation_id",
+    "file_id",
+    "prefix_of",
+    "request_id",
+    "store_id",
+]
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
+_READABLE = "".join(each for each in _ALPHANUMERIC if each not in "0OIl")
 
 _PREFIXES = {
     "message": "msg",
@@ -55,6 +67,31 @@ def _stamp() -> str:
 def conversation_id(partition: str) -> str:
     """A new conversation's id: time, chance, partition."""
     return f"conv_{_stamp()}{secrets.token_hex(12)}{partition}"
+
+
+def file_id() -> str:
+    """A new uploaded file's id."""
+    return "file-" + "".join(secrets.choice(_READABLE) for _ in range(22))
+
+
+def store_id() -> str:
+    """A new vector store's id: time and chance."""
+    return f"vs_{_stamp()}{secrets.token_hex(12)}"
+
+
+def batch_id() -> str:
+    """The id of a new batch of files for a vector store."""
+    return "vsfb_" + secrets.token_hex(16)
+
+
+def container_id() -> str:
+    """A new container's id: time and chance."""
+    return f"cntr_{_stamp()}{secrets.token_hex(20)}"
+
+
+def container_file_id() -> str:
+    """The id of a new file in a container: time and chance."""
+    return f"cfile_{_stamp()}{secrets.token_hex(12)}"
 
 
 class Partition:

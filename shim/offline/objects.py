@@ -7,7 +7,7 @@ from typing import Any
 from shim.offline import tools
 from shim.offline.wire import Json
 
-__all__ = ["conversation", "deleted", "listing", "model", "response", "usage"]
+__all__ = ["conversation", "deleted", "listing", "model", "response", "stores_listing", "usage"]
 
 _TOOL_USAGE: Json = {
     "image_gen": {
@@ -131,6 +131,12 @@ def listing(data: list[Json], *, has_more: bool) -> Json:
         "has_more": has_more,
         "last_id": data[-1]["id"] if data else None,
     }
+
+
+def stores_listing(data: list[Json], *, has_more: bool) -> Json:
+    """A page of a list of files or of anything in a vector store: the same keys, other order."""
+    page = listing(data, has_more=has_more)
+    return {key: page[key] for key in ("object", "data", "first_id", "last_id", "has_more")}
 
 
 def model(key: str) -> Json:

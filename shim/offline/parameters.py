@@ -230,11 +230,7 @@ def check_metadata(metadata: Any) -> None:
     if not isinstance(metadata, dict):
         raise refusals.wrong_type("metadata", "an object", metadata)
     if len(metadata) > 16:
-        text = (
-            "Invalid 'metadata': too many properties. Expected an object with at most 16 "
-            f"properties, but got an object with {len(metadata)} properties instead."
-        )
-        raise Refused(text, param="metadata", code="object_above_max_properties")
+        raise refusals.too_many_properties("metadata", 16, len(metadata))
     for key, value in metadata.items():
         if len(key) > 64:
             raise refusals.too_long("metadata", 64, len(key))

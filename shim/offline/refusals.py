@@ -16,6 +16,7 @@ __all__ = [
     "not_found",
     "too_long",
     "too_many",
+    "too_many_properties",
     "unknown",
     "unsupported_for_model",
     "unsupported_value",
@@ -92,6 +93,15 @@ def too_many(param: str, most: int, length: int) -> Refused:
         f"but got an array with length {length} instead."
     )
     return Refused(text, param=param, code="array_above_max_length")
+
+
+def too_many_properties(param: str, most: int, count: int) -> Refused:
+    """An object with too many properties."""
+    text = (
+        f"Invalid '{param}': too many properties. Expected an object with at most {most} "
+        f"properties, but got an object with {count} properties instead."
+    )
+    return Refused(text, param=param, code="object_above_max_properties")
 
 
 def too_long(param: str, most: int, length: int) -> Refused:

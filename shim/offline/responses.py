@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shim.offline import context, items, objects, parameters, refusals
+from shim.offline import context, items, lists, objects, parameters, refusals
 from shim.offline.carry import Draft, carry_out
 from shim.offline.feed import JobFeed
 from shim.offline.ids import Partition
 from shim.offline.jobs import Job
 from shim.offline.service import Request, Service, answer, stream
-from shim.offline.state import Conversation, page, whole_number
+from shim.offline.state import Conversation
 from shim.offline.view import View
 from shim.offline.wire import Json, Refused, Response
 
@@ -123,7 +123,7 @@ def retrieve(service: Service, request: Request, key: str) -> Response:
     if not (job.background and job.streamed):
         text = "This response cannot be streamed because it was not created with background=true."
         raise Refused(text)
-    begin = max(0, whole_number(request.query, "starting_after", -1) + 1)
+    begin = max(0, lists.whole_number(request.query, "starting_after", -1) + 1)
     return stream(JobFeed(job, service.lock, service.state.settle, begin=begin))
 
 
@@ -151,7 +151,7 @@ def delete(service: Service, request: Request, key: str) -> Response:  # noqa: A
 
 def input_items(service: Service, request: Request, key: str) -> Response:
     """GET /responses/{id}/input_items: the whole context (spec 2.6)."""
-    return answer(page(service.state.job(key).context, request.query))
+    return answer(lists.page(service.state.job(key).context, request.query))
 
 
 def count(service: Service, request: Request) -> Response:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from shim.offline import conversations, models, refusals, responses
+from shim.offline import (
+    conversations,
+    files,
+    models,
+    refusals,
+    responses,
+    store_files,
+    vector_stores,
+)
 from shim.offline.service import Endpoint
 
 __all__ = ["find"]
@@ -24,6 +32,27 @@ _ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/conversations/{}/items", conversations.items_page),
     ("GET", "/conversations/{}/items/{}", conversations.retrieve_item),
     ("DELETE", "/conversations/{}/items/{}", conversations.delete_item),
+    ("POST", "/files", files.create),
+    ("GET", "/files", files.listing),
+    ("GET", "/files/{}", files.retrieve),
+    ("DELETE", "/files/{}", files.delete),
+    ("GET", "/files/{}/content", files.content),
+    ("POST", "/vector_stores", vector_stores.create),
+    ("GET", "/vector_stores", vector_stores.listing),
+    ("GET", "/vector_stores/{}", vector_stores.retrieve),
+    ("POST", "/vector_stores/{}", vector_stores.update),
+    ("DELETE", "/vector_stores/{}", vector_stores.delete),
+    ("POST", "/vector_stores/{}/search", vector_stores.search),
+    ("POST", "/vector_stores/{}/files", store_files.create),
+    ("GET", "/vector_stores/{}/files", store_files.listing),
+    ("GET", "/vector_stores/{}/files/{}", store_files.retrieve),
+    ("POST", "/vector_stores/{}/files/{}", store_files.update),
+    ("DELETE", "/vector_stores/{}/files/{}", store_files.delete),
+    ("GET", "/vector_stores/{}/files/{}/content", store_files.content),
+    ("POST", "/vector_stores/{}/file_batches", store_files.create_batch),
+    ("GET", "/vector_stores/{}/file_batches/{}", store_files.batch),
+    ("POST", "/vector_stores/{}/file_batches/{}/cancel", store_files.cancel_batch),
+    ("GET", "/vector_stores/{}/file_batches/{}/files", store_files.batch_files),
     ("GET", "/models", models.listing),
     ("GET", "/models/{}", models.retrieve),
 )

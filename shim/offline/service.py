@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from shim.offline import ids, refusals
+from shim.offline.clock import Clock
 from shim.offline.outputs import Output
 from shim.offline.script import Script
 from shim.offline.state import State
 from shim.offline.view import View
 from shim.offline.wire import Feed, Json, Refused, Response
 
-__all__ = ["Endpoint", "Model", "Request", "Service", "answer", "stream"]
+__all__ = ["Endpoint", "Model", "Request", "Service", "answer", "download", "stream"]
 
 
 class Model(Protocol):
@@ -28,7 +31,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, read: `body` is the parsed JSON (None where there was none)."""
+    """One request, read: `body` is the parsed JSON or form (None where there was none)."""
 
     method: str
     path: str
@@ -51,7 +54,7 @@ class Service:
     model: Model
     delay: float = 0.0
     script: Script = field(default_factory=Script)
-    state: State = field(default_factory=State)
+    state: State = field(default_factory=lambda: State(Clock()))
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -73,6 +76,16 @@ def answer(body: Json, status: int = 200, *, after: float = 0.0, limits: bool = 
         }
     text = json.dumps(body, ensure_ascii=False, indent=2)
     return Response(status, headers, text.encode("utf-8", "surrogatepass"), after)
+
+
+def download(filename: str, content: bytes) -> Response:
+    """A file's bytes, with the name it is to be saved under."""
+    kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    kind += "; charset=utf-8" if kind.startswith("text/") else ""
+    generic = "file." + filename.rsplit(".", 1)[-1] if "." in filename else "file"
+    disposition = f"attachment; filename=\"{generic}\"; filename*=UTF-8''{quote(filename)}"
+    headers = {"content-type": kind, "content-disposition": disposition, **_common()}
+    return Response(200, headers, content)
 
 
 def stream(feed: Feed) -> Response:

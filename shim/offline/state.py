@@ -1,4 +1,4 @@
-"""What the upstream remembers: conversations, responses, items. Knows no request, no shape."""
+"""What the upstream remembers: all that was made or uploaded. Knows no request, no shape."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import time
 from dataclasses import dataclass, field
 
 from shim.offline import ids, objects, refusals
+from shim.offline.clock import Clock
 from shim.offline.context import Links
 from shim.offline.ids import Partition
 from shim.offline.jobs import Job
+from shim.offline.stores import Stores
+from shim.offline.uploads import Uploads
 from shim.offline.wire import Json, Refused
 
-__all__ = ["Conversation", "State", "page", "whole_number"]
+__all__ = ["Conversation", "State"]
 
 _LOCKED = (
     "Another process is currently operating on this conversation. Please retry in a few seconds."
@@ -46,11 +49,17 @@ class Conversation:
 class State:
     """Everything that outlives a request."""
 
+    clock: Clock
+    indexing_delay: float = 0.0
     conversations: dict[str, Conversation] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     links: Links = field(default_factory=Links)
     _running: list[tuple[Job, Conversation | None]] = field(default_factory=list)
     _items: dict[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.uploads = Uploads(self.clock)
+        self.stores = Stores(self.clock, self.indexing_delay)
 
     def conversation(self, key: str) -> Conversation:
         """A conversation by its id."""
@@ -97,33 +106,3 @@ class State:
         if conversation is None or made["status"] not in ("completed", "incomplete"):
             return
         conversation.items += [*job.inputs, *made["output"]]
-
-
-def page(items: list[Json], query: dict[str, str]) -> Json:
-    """A page of items, newest first unless asked otherwise (spec 1.1)."""
-    order, after, limit = query.get("order", "desc"), query.get("after"), _limit(query)
-    if order not in ("asc", "desc"):
-        raise refusals.unsupported_value("order", order, ("asc", "desc"))
-    ordered = items if order == "asc" else items[::-1]
-    keys = [item["id"] for item in ordered]
-    if after is not None and after not in keys:
-        raise refusals.not_found("Item", after)
-    begin = keys.index(after) + 1 if after is not None else 0
-    return objects.listing(ordered[begin : begin + limit], has_more=len(keys) > begin + limit)
-
-
-def whole_number(query: dict[str, str], name: str, default: int) -> int:
-    """A number of a query."""
-    text = query.get(name, str(default))
-    if not text.removeprefix("-").isdecimal():
-        raise refusals.wrong_type(name, "an integer", text)
-    return int(text)
-
-
-def _limit(query: dict[str, str]) -> int:
-    limit = whole_number(query, "limit", 20)
-    if limit < 1:
-        raise refusals.below("limit", "integer", 1, limit)
-    if limit > 100:
-        raise refusals.above("limit", "integer", 100, limit)
-    return limit

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shim.offline import refusals, routes
+from shim.offline import multipart, refusals, routes
+from shim.offline.clock import Clock
 from shim.offline.faults import Fault, Faults
 from shim.offline.feed import JobFeed
 from shim.offline.model import RuleModel
+from shim.offline.multipart import Upload
 from shim.offline.script import Script
 from shim.offline.served import Served
 from shim.offline.service import Model, Request, Service, refusal
+from shim.offline.state import State
 from shim.offline.transport import async_transport, transport
 from shim.offline.wire import Entry, Query, Refused, Response, pairs
 
@@ -39,7 +43,9 @@ class Offline:
     >>> offline = Offline()
     >>> client = OpenAI(api_key="x", http_client=httpx.Client(transport=offline.transport(httpx)))
 
-    `delay` is how many seconds a response takes in all; `observe` is told each request at once.
+    `delay` is how many seconds a response takes in all; `observe` is told each request at once;
+    `indexing_delay` is how many seconds a file takes to be indexed in a vector store; `clock`
+    gives the time by which files, stores and containers age (`offline.clock.advance(seconds)`).
     """
 
     def __init__(
@@ -48,8 +54,12 @@ class Offline:
         model: Model | None = None,
         delay: float = 0.0,
         observe: Callable[[Entry], None] | None = None,
+        indexing_delay: float = 0.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._service = Service(model or RuleModel(), delay)
+        self.clock = Clock(clock)
+        state = State(self.clock, indexing_delay)
+        self._service = Service(model or RuleModel(), delay, state=state)
         self._observe = observe
         self.log: list[Entry] = []
         self.faults = Faults()
@@ -85,7 +95,7 @@ class Offline:
             if not {"authorization", "api-key"} & arrival.headers.keys():
                 raise refusals.no_key()
             endpoint, keys = routes.find(arrival.method, arrival.path)
-            body = _parse(arrival.body)
+            body = _parse(arrival)
             request = Request(arrival.method, arrival.path, dict(arrival.query), body)
             return endpoint(self._service, request, *keys)
         except Refused as refused:
@@ -97,7 +107,7 @@ class Offline:
             method=arrival.method,
             path=arrival.path,
             query=arrival.query,
-            body=_readable(arrival.body),
+            body=_readable(arrival),
             status=status,
             accepted=carried_out,
             headers=arrival.headers,
@@ -129,21 +139,34 @@ def _lose(fault: Fault, response: Response) -> Response:
     return lost
 
 
-def _parse(body: bytes) -> Any:
-    if not body:
+def _parse(arrival: _Arrival) -> Any:
+    kind = arrival.headers.get("content-type", "")
+    if not arrival.body:
         return None
+    if multipart.is_form(kind):
+        return multipart.parse(kind, arrival.body)
     try:
-        return json.loads(body)
+        return json.loads(arrival.body)
     except ValueError:
         text = "We could not parse the JSON body of your request."
         raise Refused(text) from None
 
 
-def _readable(body: bytes) -> Any:
+def _readable(arrival: _Arrival) -> Any:
+    """The body for the log; files are told by name and size."""
     try:
-        return json.loads(body) if body else None
-    except ValueError:
-        return body.decode("utf-8", "replace")
+        parsed = _parse(arrival)
+    except Refused:
+        return arrival.body.decode("utf-8", "replace")
+    if not isinstance(parsed, dict):
+        return parsed
+    return {name: _told(value) for name, value in parsed.items()}
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Upload):
+        return {"filename": value.filename, "bytes": len(value.content)}
+    return value
 
 
 def _masked(headers: Mapping[str, str]) -> dict[str, str]:

@@ -322,7 +322,7 @@ def test_models(client):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/responses"), ("POST", "/assistants"), ("GET", "/files"), ("DELETE", "/models/m")],
+    [("GET", "/responses"), ("POST", "/assistants"), ("GET", "/batches"), ("DELETE", "/models/m")],
 )
 def test_other_paths_do_not_exist(offline, method, path):
     """What the upstream does not have is a 404 in the service's shape."""
