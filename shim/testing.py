@@ -37,7 +37,7 @@ def connect(
     >>> offline.script.call("get_weather", {"city": "Oslo"}).say("It rains in Oslo.")
     >>> client = connect(offline)
     """
-    from shim.client import OpenAI, mount  # noqa: PLC0415 - see the module's docstring
+    from shim.client import OpenAI, mount
 
     http = _http_module()
     inner = http.Client(transport=_or_new(offline).transport(http))
@@ -49,7 +49,7 @@ def connect_async(
     offline: Offline | None = None, *, settings: Settings | None = None, **options: Any
 ) -> AsyncOpenAI:
     """The same for `AsyncOpenAI`."""
-    from shim.client import AsyncOpenAI, mount  # noqa: PLC0415 - see the module's docstring
+    from shim.client import AsyncOpenAI, mount
 
     http = _http_module()
     inner = http.AsyncClient(transport=_or_new(offline).async_transport(http))
@@ -58,20 +58,20 @@ def connect_async(
 
 
 def _or_new(offline: Offline | None) -> Offline:
-    from shim.offline import Offline  # noqa: PLC0415 - see the module's docstring
+    from shim.offline import Offline
 
     return Offline() if offline is None else offline
 
 
 def _in_memory() -> Settings:
-    from shim.settings import Settings  # noqa: PLC0415 - see the module's docstring
+    from shim.settings import Settings
 
     return Settings(database_url="sqlite:///:memory:", dialect="openai")
 
 
 def _http_module() -> Any:
     """The module, `httpx` or `httpx2`, that the installed SDK uses of itself."""
-    import openai  # noqa: PLC0415 - see the module's docstring
+    import openai
 
     theirs = next(k for k in openai.DefaultHttpxClient.__mro__ if k.__module__ != "openai")
     return sys.modules[theirs.__module__.partition(".")[0]]

@@ -69,7 +69,7 @@ def command(*, model: str, keep: bool, offline: bool, seconds: int) -> None:
 @contextmanager
 def _settings(*, keep: bool) -> Iterator[Settings]:
     """The settings in force, with a database that is gone afterwards unless it is to be kept."""
-    from shim.settings import Settings  # noqa: PLC0415 - `shim --help` does not wait for it
+    from shim.settings import Settings
 
     if keep:
         yield Settings.load()
@@ -80,18 +80,18 @@ def _settings(*, keep: bool) -> Iterator[Settings]:
 
 def _client(settings: Settings, seconds: int) -> OpenAI | None:
     """A client of the real API, if there is a key."""
-    from shim.cli.access import client_here  # noqa: PLC0415 - see above
-    from shim.client import mount  # noqa: PLC0415
+    from shim.cli.access import client_here
+    from shim.client import mount
 
     client = client_here(settings, timeout=min(60.0, seconds), max_retries=1)
     return None if client is None else mount(client, settings)
 
 
 def _embedded(settings: Settings, seconds: int, *, keep: bool) -> None:
-    from shim.offline import MODEL as EMBEDDED  # noqa: PLC0415 - see above
-    from shim.offline import Offline  # noqa: PLC0415
-    from shim.settings import Settings  # noqa: PLC0415
-    from shim.testing import connect  # noqa: PLC0415
+    from shim.offline import MODEL as EMBEDDED
+    from shim.offline import Offline
+    from shim.settings import Settings
+    from shim.testing import connect
 
     click.echo(_EMBEDDED.format(model=EMBEDDED))
     offline = Offline()
@@ -104,9 +104,9 @@ def _embedded(settings: Settings, seconds: int, *, keep: bool) -> None:
 
 def _walk(client: OpenAI, settings: Settings, model: str, seconds: int, *, keep: bool) -> None:
     """Walk through the API; whatever ends it early is said in one message."""
-    from openai import OpenAIError  # noqa: PLC0415 - see above
+    from openai import OpenAIError
 
-    from shim.cli.walkthrough import LateError, Walkthrough  # noqa: PLC0415
+    from shim.cli.walkthrough import LateError, Walkthrough
 
     click.echo(_PROGRAM)
     ends = time.monotonic() + seconds
@@ -145,9 +145,9 @@ def _check(walk: Walkthrough) -> None:
 
 def _conversation(settings: Settings, thread_id: str) -> str:
     """The id of the thread's conversation, made just after the thread; waits a little for it."""
-    from shim import drive  # noqa: PLC0415 - see above
-    from shim.cli.database import opened  # noqa: PLC0415
-    from shim.storage.outbox import Outbox  # noqa: PLC0415
+    from shim import drive
+    from shim.cli.database import opened
+    from shim.storage.outbox import Outbox
 
     ends = time.monotonic() + _PATIENCE
     with opened(settings) as database:

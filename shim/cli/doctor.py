@@ -44,7 +44,7 @@ def command(*, as_json: bool, offline: bool, drain: bool) -> None:
 
 
 def _findings(*, ask: bool, drain: bool) -> Iterator[Finding]:
-    from shim.cli.checks import configuration, versions  # noqa: PLC0415 - see shim.cli
+    from shim.cli.checks import configuration, versions
 
     yield from versions.findings()
     settings, wrong = configuration.loaded()
@@ -55,8 +55,8 @@ def _findings(*, ask: bool, drain: bool) -> Iterator[Finding]:
 
 
 def _in_use(settings: Settings, *, ask: bool, drain: bool) -> Iterator[Finding]:
-    from shim.cli.checks import storage, upstream  # noqa: PLC0415 - loads the SDK
-    from shim.cli.draining import drained  # noqa: PLC0415
+    from shim.cli.checks import storage, upstream
+    from shim.cli.draining import drained
 
     yield from upstream.findings(settings, ask=ask)
     if drain:

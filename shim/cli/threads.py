@@ -28,7 +28,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_threads(*, limit: int, as_json: bool) -> None:
     """List the newest threads, with their conversations."""
-    from shim.cli.record import listed  # noqa: PLC0415 - see shim.cli
+    from shim.cli.record import listed
 
     threads, more = listed(limit)
     if as_json:
@@ -50,7 +50,7 @@ def _row(thread: dict[str, Any]) -> tuple[str, str, int, str, str]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_thread(*, thread_id: str, as_json: bool) -> None:
     """Show a thread: messages, runs with their steps, usage and notes, and what waits."""
-    from shim.cli.record import record  # noqa: PLC0415 - see shim.cli
+    from shim.cli.record import record
 
     found = record(thread_id)
     if found is None:

@@ -64,6 +64,17 @@ def test_a_key_is_never_shown(shell, offline, reached):
     assert reached["OPENAI_API_KEY"] not in result.output
 
 
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk-secret hidden", "sk-sécret"])
+def test_a_key_that_cannot_be_one_is_not_sent(shell, offline, reached, key):
+    """A key with white space in it, as copying leaves it, is found before it is tried."""
+    result = shell("doctor", **{**reached, "OPENAI_API_KEY": key})
+
+    assert result.exit_code == 1
+    assert "has characters that no key has" in result.output
+    assert "cret" not in result.output
+    assert offline.log == []
+
+
 def test_a_misspelt_variable_is_pointed_out(shell):
     """What looks like a setting and is none is a warning."""
     result = shell("doctor", "--json", SHIM_DATABSE_URL="sqlite:///x.db")
@@ -133,7 +144,7 @@ def test_an_upstream_that_is_not_there_is_a_problem(shell):
     result = shell("doctor", OPENAI_BASE_URL="http://127.0.0.1:9/v1", OPENAI_API_KEY="sk-x")
 
     assert result.exit_code == 1
-    assert "http://127.0.0.1:9/v1/ was not reached" in result.output
+    assert "http://127.0.0.1:9/v1/ was not reached: " in result.output
     assert "-> check OPENAI_BASE_URL or SHIM_UPSTREAM_URL" in result.output
 
 

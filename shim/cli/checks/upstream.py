@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -23,6 +24,10 @@ _OLD_CLIENT = (
 _NEW_CLIENT = (
     "`from shim import OpenAI` in place of `from openai import OpenAI`, or shim.mount(client)"
 )
+_SET_KEY = "set OPENAI_API_KEY (or SHIM_UPSTREAM_KEY) to a valid key"
+_CONNECT = (
+    "check OPENAI_BASE_URL or SHIM_UPSTREAM_URL, and the proxy; `--offline` skips the question"
+)
 
 
 def findings(settings: Settings, *, ask: bool) -> Iterator[Finding]:
@@ -42,11 +47,15 @@ def findings(settings: Settings, *, ask: bool) -> Iterator[Finding]:
 
 
 def _asked(client: openai.OpenAI) -> Finding:
+    if re.search(r"[^!-~]", client.api_key):
+        text = "has characters that no key has, such as white space or a line's end"
+        return Finding("key", "problem", text, _SET_KEY)
     try:
         count = len(client.models.list().data)
     except openai.OpenAIError as error:
+        cause = f": {error.__cause__}" if error.__cause__ else ""
         # a server may quote the key it refuses
-        words = " ".join(str(error).split()).replace(client.api_key, "***")[:300]
+        words = " ".join(f"{error}{cause}".split()).replace(client.api_key, "***")[:300]
         return _refused(error, words, without_password(str(client.base_url)))
     return Finding("key", "ok", f"taken; the upstream lists {count} models")
 
@@ -54,8 +63,7 @@ def _asked(client: openai.OpenAI) -> Finding:
 def _refused(error: openai.OpenAIError, words: str, url: str) -> Finding:
     match error:
         case openai.AuthenticationError():
-            cure = "set OPENAI_API_KEY to a valid key"
-            return Finding("key", "problem", f"the upstream does not take it: {words}", cure)
+            return Finding("key", "problem", f"the upstream does not take it: {words}", _SET_KEY)
         case openai.PermissionDeniedError():
             return Finding("key", "note", f"taken, but may not list models: {words}")
         case openai.NotFoundError():
@@ -64,12 +72,6 @@ def _refused(error: openai.OpenAIError, words: str, url: str) -> Finding:
             cure = "wait, or check the quota of the key's project"
             return Finding("key", "warning", f"the upstream refuses for now: {words}", cure)
         case openai.APIConnectionError():
-            cause = f": {error.__cause__}" if error.__cause__ else ""
-            return Finding("upstream", "problem", f"{url} was not reached{cause}", _CONNECT)
+            return Finding("upstream", "problem", f"{url} was not reached: {words}", _CONNECT)
         case _:
             return Finding("upstream", "problem", f"it answered: {words}", _CONNECT)
-
-
-_CONNECT = (
-    "check OPENAI_BASE_URL or SHIM_UPSTREAM_URL, and the proxy; `--offline` skips the question"
-)
