@@ -68,6 +68,17 @@ class Asking:
         self._halvings = 0
         self.notes: list[str] = []
 
+    async def foresee(self) -> Sequence[str]:
+        """The notes that can be told before the thread is read and anything is sent."""
+        await self._learn()
+        self._body(background=False)
+        return self.notes
+
+    async def _learn(self) -> None:
+        """Learn what the model is known to refuse."""
+        server, model = self._target.base_url, self._run.model
+        self._refused = await self._world.ledger.refused_parameters(server, model)
+
     async def prepare(self) -> None:
         """Gather the input and fit it to the run's limits; raises OutOfTokens."""
         run, ledger, plain = self._run, self._world.ledger, self._dialect.plain_history
@@ -76,7 +87,7 @@ class Asking:
         stored = self._dialect.store and self._world.store
         items = await ledger.turn_items(run.id)
         self._current = replayed(items, stored=stored, plain=plain)
-        self._refused = await ledger.refused_parameters(self._target.base_url, run.model)
+        await self._learn()
         if any(message_has_attachments(entry) for entry in history):
             self._note("attachments were stored; their files are not searched or read yet")
         self._check_completion_limit()

@@ -10,6 +10,7 @@ from typing import Any
 
 from shim.core import conflicts, objects, pages
 from shim.core.advance import Worker
+from shim.core.asking import Asking
 from shim.core.assistants import Assistants
 from shim.core.background import begin
 from shim.core.conflicts import internal_error
@@ -201,6 +202,8 @@ class Runs:
     async def _begin(self, run: Run, asked: Asked, opening: Sequence[Event]) -> Reply:
         """Begin the work: told as events, or left to the background."""
         target = asked.target
+        foreseen = await Asking(self._world, run, target).foresee()
+        run = replace(run, notes=tuple(dict.fromkeys([*run.notes, *foreseen])))
         self._world.conversations.drain(run.thread_id, target)
         if asked.body.get("stream"):
             worker = Worker(self._world, run, target)

@@ -83,17 +83,27 @@ def draft(
     if _misses_json(run, items):
         items, notes = [_JSON_REMINDER, *items], (*notes, _JSON_NOTE)
     body: Json = {"model": run.model, "input": items}
-    if run.instructions:
+    if run.instructions and items:
         body["instructions"] = run.instructions
+    elif run.instructions:
+        body["input"] = [_opening(run.instructions)]
     if tools:
         body["tools"] = tools
         body.update(_tool_settings(run, tools))
+    if _lacks_choice(run, body):
+        notes = (*notes, "tool_choice was left out: the upstream was given no such tool")
     body.update(_sampling(run))
     body.update(_extras(run, tools, dialect, store=store))
     dropped = [name for name in body if name in refused]
     known = tuple(f"{name} was left out: {run.model} does not take it" for name in dropped)
     kept = {name: value for name, value in body.items() if name not in refused}
     return Draft(kept, notes + known)
+
+
+def _opening(instructions: str) -> Json:
+    """What an empty thread begins with: no input at all is refused, and this says the same."""
+    content = [{"type": "input_text", "text": instructions}]
+    return {"type": "message", "role": "system", "content": content}
 
 
 _JSON_REMINDER: Json = {
@@ -108,6 +118,8 @@ def _misses_json(run: Run, items: Sequence[Json]) -> bool:
     """Whether JSON is asked for by the instructions alone, which sufficed for the old API."""
     form = run.response_format
     if not isinstance(form, dict) or form["type"] != "json_object":
+        return False
+    if not items:
         return False
     return "json" in (run.instructions or "").lower() and "json" not in str(items).lower()
 
@@ -154,6 +166,12 @@ def _tool_settings(run: Run, tools: Sequence[Json]) -> Json:
         if forced == "required" or forced["type"] in {tool["type"] for tool in tools}:
             settings["tool_choice"] = forced
     return settings
+
+
+def _lacks_choice(run: Run, body: Json) -> bool:
+    """Whether a forced choice has nothing to choose from."""
+    forced = run.tool_choice not in (None, "none", "auto") and run.sent == 0
+    return forced and "tool_choice" not in body
 
 
 def _forced(choice: Any) -> Any:
@@ -208,6 +226,8 @@ def _file_search(given: Json, resources: Json) -> tuple[Json | None, str | None]
         # rankers of the old API are unknown here (spec 5)
         threshold = ranking.get("score_threshold") or 0.0
         tool["ranking_options"] = {"ranker": "auto", "score_threshold": threshold}
+        if ranking.get("hybrid_search") is not None:
+            tool["ranking_options"]["hybrid_search"] = ranking["hybrid_search"]
     return tool, _NOT_REBUILT.format("file_search", "citations")
 
 

@@ -39,13 +39,17 @@ def called(output: str | None, place: int = 0) -> Step:
     )  # fmt: skip
 
 
+GREETING = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+
+
 def body(run: Run, dialect: Dialect = OPENAI, **more: Any) -> dict[str, Any]:
-    return draft(run, [], [], dialect, store=more.pop("store", True), **more).body
+    groups = [(GREETING,)]
+    return draft(run, groups, [], dialect, store=more.pop("store", True), **more).body
 
 
 def test_what_is_not_set_is_not_sent() -> None:
     """A plain run asks for its model and input alone, on a server of unknown abilities."""
-    assert body(RUN, GENERIC) == {"model": "gpt-4o", "input": []}
+    assert body(RUN, GENERIC) == {"model": "gpt-4o", "input": [GREETING]}
 
 
 def test_every_setting_is_carried() -> None:
@@ -148,7 +152,10 @@ def test_file_search_without_a_store_is_left_out_and_noted() -> None:
 
     assert "tools" not in drafted.body
     assert "tool_choice" not in drafted.body
-    assert drafted.notes == ("file_search was left out: no vector store is attached",)
+    assert drafted.notes == (
+        "file_search was left out: no vector store is attached",
+        "tool_choice was left out: the upstream was given no such tool",
+    )
 
 
 def test_a_refused_parameter_is_left_out_and_noted() -> None:
@@ -165,7 +172,16 @@ def test_json_asked_for_by_instructions_alone_is_repeated_in_a_message() -> None
     run = replace(RUN, response_format={"type": "json_object"}, instructions="Answer in JSON")
 
     assert body(run)["input"][0]["role"] == "developer"
-    assert body(replace(run, instructions="Answer"))["input"] == []
+    assert body(replace(run, instructions="Answer"))["input"] == [GREETING]
+
+
+def test_an_empty_thread_begins_with_the_instructions() -> None:
+    """The upstream refuses a request without input; the old API ran on instructions alone."""
+    drafted = draft(replace(RUN, instructions="Greet"), [], [], OPENAI, store=True)
+
+    content = [{"type": "input_text", "text": "Greet"}]
+    assert drafted.body["input"] == [{"type": "message", "role": "system", "content": content}]
+    assert "instructions" not in drafted.body
 
 
 def test_user_messages_become_input_parts() -> None:
