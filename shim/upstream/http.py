@@ -28,6 +28,10 @@ _MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 _MOST_IDLE = 100
 
+_BAD_HEADER = (
+    "the request breaks the rules of HTTP; a key with white space or a line's end in it does that"
+)
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -118,6 +122,8 @@ class _Upstream:
             yield
         except before as error:
             raise Unreachable(_words(error), sent=answering) from error
+        except http.LocalProtocolError:
+            raise Unreachable(_BAD_HEADER, sent=True) from None  # it quotes the header: the key
         except (http.RequestError, http.StreamError, *_unmapped()) as error:
             raise Unreachable(_words(error), sent=True) from error
 
