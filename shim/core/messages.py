@@ -70,8 +70,8 @@ class Messages:
 
     async def list(self, asked: Asked) -> Reply:
         """GET the thread's messages, or those of one run."""
-        await self._refreshed(asked)
         params = list_params(asked.query, run_id=True)
+        await self._refreshed(asked)
         await self._check_cursors(asked.id("thread"), params)
         found = await self._world.ledger.messages(asked.id("thread"), params)
         return Reply(body=pages.page(found, params.limit, objects.message))

@@ -69,6 +69,7 @@ class Runs:
     async def create(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
         includes(asked.query)
+        check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
         thread = await self._threads.find(asked)
         assistant = await self._assistant(asked)
         if (active := await self._looks.active(thread.id, asked.target)) is not None:
@@ -87,6 +88,7 @@ class Runs:
     async def create_with_thread(self, asked: Asked) -> Reply:
         """POST /threads/runs: makes the thread too."""
         includes(asked.query)
+        check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
         assistant = await self._assistant(asked)
         given = asked.body.get("thread") or {}
         thread, batch = self._threads.begin(given, asked.target, "thread.")
@@ -115,9 +117,9 @@ class Runs:
 
     async def list(self, asked: Asked) -> Reply:
         """GET the thread's runs."""
+        params = list_params(asked.query)
         thread = await self._threads.find(asked)
         await self._looks.active(thread.id, asked.target)
-        params = list_params(asked.query)
         await self._check_cursors(thread.id, params)
         found = await self._world.ledger.runs(thread.id, params)
         return Reply(body=pages.page(found, params.limit, objects.run))
@@ -166,9 +168,7 @@ class Runs:
         return await self._looks.fresh(run, asked.target)
 
     async def _assistant(self, asked: Asked) -> Assistant:
-        assistant_id = asked.body["assistant_id"]
-        check_id(assistant_id, param="assistant_id", prefix="asst")
-        return await self._assistants.find(asked.tenant, assistant_id)
+        return await self._assistants.find(asked.tenant, asked.body["assistant_id"])
 
     async def _record(self, thread_id: str, run_id: str) -> Run:
         run = await self._world.ledger.run(thread_id, run_id)

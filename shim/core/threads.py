@@ -81,6 +81,14 @@ def opening() -> Mirror:
     return Mirror("open", {})
 
 
+_IDS = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
+
+
 def _given(body: Json) -> Json:
+    """The parts that were given; a list left out is an empty one, as programs index into it."""
     resources = body.get("tool_resources") or {}
-    return {kind: given for kind, given in resources.items() if given is not None}
+    return {
+        kind: {_IDS[kind]: list(given.get(_IDS[kind]) or ())}
+        for kind, given in resources.items()
+        if given is not None
+    }
