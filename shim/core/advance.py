@@ -104,6 +104,7 @@ class Worker:
                 yield event
             return
         except Refused as refused:
+            self._run = self._noted(asking)
             for event in await self._end("failed", refused.error):
                 yield event
             return

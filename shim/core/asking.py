@@ -24,7 +24,7 @@ from shim.translate.failures import (
 from shim.translate.items import replayed
 from shim.translate.requests import Group, draft, halved, input_groups
 
-__all__ = ["Asking", "OutOfTokens", "Refused"]
+__all__ = ["Asking", "NoBackground", "OutOfTokens", "Refused"]
 
 _MIN_OUTPUT_TOKENS = 16
 _HALVINGS = 4
@@ -43,6 +43,10 @@ A = TypeVar("A", bound=_Answered)
 
 class OutOfTokens(ShimError):
     """A limit of the run leaves no room for another response; the text is its name."""
+
+
+class NoBackground(ShimError):
+    """The upstream does not take requests in background mode, whatever its dialect says."""
 
 
 class Refused(ShimError):
@@ -74,6 +78,11 @@ class Asking:
         self._body(background=False)
         return self.notes
 
+    def in_background(self) -> bool:
+        """Whether the response can be asked for in background mode, as far as is known."""
+        able = self._dialect.background and self._world.store
+        return able and "background" not in self._refused
+
     async def _learn(self) -> None:
         """Learn what the model is known to refuse."""
         server, model = self._target.base_url, self._run.model
@@ -101,8 +110,10 @@ class Asking:
         attempts: int = 4,
         timeout: float | None = None,
     ) -> A:
-        """Send until accepted, leaving out what the model refuses; raises Refused."""
+        """Send until accepted, leaving out what the model refuses; raises Refused, NoBackground."""
         while True:
+            if background and not self.in_background():
+                raise NoBackground(self._run.id)
             body = self._body(background=background)
             request = Request("POST", "/responses", self._target, body, (), attempts, timeout)
             try:

@@ -12,8 +12,9 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from shim.core.asking import Asking, OutOfTokens, Refused
-from shim.core.leases import asked, released
+from shim.core.advance import Worker
+from shim.core.asking import Asking, NoBackground, OutOfTokens, Refused
+from shim.core.leases import asked, leased, released
 from shim.core.looks import Looks
 from shim.core.ports import Batch, World
 from shim.core.records import Run
@@ -81,7 +82,8 @@ class _Beginning:
         try:
             await self._asking.prepare()
         except OutOfTokens as limit:
-            after = stopped_short(self._run, str(limit), self._world.now())
+            short = replace(self._run, notes=self.notes())
+            after = stopped_short(short, str(limit), self._world.now())
             await self._world.ledger.save_run(after.run, after.batch)
             return
         # stored before it is sent: a run without an id that may have been sent is never sent again
@@ -94,13 +96,23 @@ class _Beginning:
             answer = await self._asking.ask(
                 self._world.upstream.send, background=True, attempts=attempts, timeout=_TIMEOUT
             )
+        except NoBackground:
+            await self._without()
         except Refused as refused:
             if refused.again and attempts == 1:
                 self._world.workers.spawn(self.guarded(self._ask(attempts=_MORE_ATTEMPTS)))
             else:
-                await self._looks.end(self._run, "failed", self._target, refused.error)
-            return
-        await self._accepted(answer.body)
+                failed = replace(self._run, notes=self.notes())
+                await self._looks.end(failed, "failed", self._target, refused.error)
+        else:
+            await self._accepted(answer.body)
+
+    async def _without(self) -> None:
+        """Work on the run as where there is no background mode: nothing was carried out yet."""
+        unsent = replace(self._run, sent=self._run.sent - 1, notes=self.notes())
+        unsent = leased(unsent, self._world, self._target)
+        self._run = await self._world.ledger.save_run(unsent, Batch())
+        self._world.workers.spawn(Worker(self._world, self._run, self._target).drain())
 
     async def _accepted(self, response: Json) -> None:
         self._run = replace(
@@ -110,3 +122,4 @@ class _Beginning:
             notes=self.notes(),
         )
         self._run = await self._world.ledger.save_run(self._run, Batch())
+        await self._looks.told(self._run, response, self._target)

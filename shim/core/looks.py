@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shim.core.leases import held
-from shim.core.lifecycle import FINAL, move
+from shim.core.lifecycle import move
 from shim.core.params import ListParams
 from shim.core.ports import Batch, Request, World
 from shim.core.records import ACTIVE, Message, Run, Step
@@ -32,6 +32,8 @@ _GET_TIMEOUT = 30.0
 _ALL = 1_000_000
 _NOT_THERE = frozenset({400, 404, 405, 410, 501})
 """How servers say that they do not have a response, or do not keep any."""
+
+_ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 _ABANDONED = {
     "code": "server_error",
@@ -118,6 +120,11 @@ class Looks:
             return await self.end(run, "expired", target) if late else run
         return await self._take(run, answer.body, target, late=late)
 
+    async def told(self, run: Run, response: Json, target: Target) -> None:
+        """Take in the answer to a request that may hold the whole response already."""
+        if response.get("status") in _ENDED:
+            await self._settle(run, response, self._world.now(), target)
+
     async def _take(self, run: Run, response: Json, target: Target, *, late: bool) -> Run:
         """Carry over what the upstream says of the run's response."""
         status = response.get("status")
@@ -131,7 +138,7 @@ class Looks:
                 return await self._world.ledger.save_run(moved, Batch())
             return run
         too_late = completed_at is not None and completed_at > run.expires_at
-        if late and (too_late or status not in FINAL):
+        if late and (too_late or status not in _ENDED):
             return await self.end(run, "expired", target)
         return await self._settle(run, response, completed_at or self._world.now(), target)
 

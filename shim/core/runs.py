@@ -202,15 +202,14 @@ class Runs:
     async def _begin(self, run: Run, asked: Asked, opening: Sequence[Event]) -> Reply:
         """Begin the work: told as events, or left to the background."""
         target = asked.target
-        foreseen = await Asking(self._world, run, target).foresee()
-        run = replace(run, notes=tuple(dict.fromkeys([*run.notes, *foreseen])))
+        asking = Asking(self._world, run, target)
+        run = replace(run, notes=tuple(dict.fromkeys([*run.notes, *await asking.foresee()])))
         self._world.conversations.drain(run.thread_id, target)
         if asked.body.get("stream"):
             worker = Worker(self._world, run, target)
             events = self._world.workers.carry(_tell(opening, worker))
             return Reply(events=events, headers=_noted(run))
-        dialect = self._world.upstream.dialect(target)
-        if dialect.background and self._world.store:
+        if asking.in_background():
             run = replace(run, notes=await begin(self._world, self._looks, run, target))
         else:
             self._world.workers.spawn(Worker(self._world, run, target).drain())

@@ -38,11 +38,13 @@ _DROPPABLE = frozenset(
         "metadata",
         "include",
         "stream_options",
+        "background",
     }
 )
 _REFUSAL = re.compile(
     r"(?:unsupported|unknown|unrecognized|unexpected|extra)[ _]"
-    r"(?:parameter|value|request argument|argument|field|key|input)|extra_forbidden",
+    r"(?:parameter|value|request argument|argument|field|key|input)|extra_forbidden"
+    r"|not support",
     re.IGNORECASE,
 )
 _REFUSAL_CODES = frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value"})
@@ -99,6 +101,8 @@ def droppable(body: Json, request: Json) -> str | None:
     """The parameter of a request that an error refuses and that the run can do without."""
     error = error_of(body)
     message = str(error.get("message", ""))
+    if error.get("param") == "background" in request:
+        return "background"  # whatever is wrong with it, it can be done without
     if error.get("code") not in _REFUSAL_CODES and not _REFUSAL.search(message):
         return None
     named = [str(error.get("param") or "").split(".")[0], *_QUOTED.findall(message)]

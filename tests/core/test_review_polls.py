@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from odd_upstream import Api, call, message, page, plain, response
+from odd_upstream import Api, call, ended, message, page, plain, response, sse
 
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
 
@@ -129,3 +129,62 @@ def _pass(api: Api, seconds: float) -> None:
         for part in (endpoint.__self__, *vars(endpoint.__self__).values()):
             if hasattr(part, "_world"):
                 part._world = replace(part._world, now=lambda: time.time() + seconds)
+
+
+@pytest.mark.parametrize("streamless", [{}, {"background": False}])
+def test_a_whole_answer_to_a_background_request_is_taken(api: Api, streamless: Any) -> None:
+    """Servers that have no background mode ignore it: there is nothing left to ask for."""
+    path, body = api.begun()
+    api.odd.posts.append(plain(response(message("ok"), **streamless)))
+
+    run = api.ok("POST", f"{path}/runs", body)
+    later = api.ok("GET", f"{path}/runs/{run['id']}")
+
+    assert (run["status"], later["status"]) == ("queued", "completed")
+    assert api.messages(path)[1]["content"][0]["text"]["value"] == "ok"
+    assert [method for method, where, _ in api.odd.log if "/responses" in where] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"message": "Unsupported parameter: 'background'", "param": "background"},
+        {"message": "Background mode is not allowed for this project", "param": "background"},
+        {"message": "this server does not support 'background'"},
+    ],
+    ids=str,
+)
+def test_where_background_mode_is_refused_the_run_goes_on_without(
+    api: Api, refusal: dict[str, Any]
+) -> None:
+    """A dialect is corrected by what the server answers (design section 7), and that is kept."""
+    path, body = api.begun(tools=TOOLS)
+    finish = [sse(ended(call())), sse(ended(message("ok")))]
+    api.odd.posts.extend([plain({"error": refusal}, 400), *finish])
+
+    run = api.polled(path, {**body, "tool_choice": "required"})
+    outputs = {"tool_outputs": [{"tool_call_id": "call_a", "output": "1"}]}
+    api.ok("POST", f"{path}/runs/{run['id']}/submit_tool_outputs", outputs)
+    api.workers.flush(10)
+
+    assert run["status"] == "requires_action"
+    assert api.ok("GET", f"{path}/runs/{run['id']}")["status"] == "completed"
+    asked = [("background" in sent, sent["stream"], "tool_choice" in sent) for sent in api.posted()]
+    assert asked == [(True, False, True), (False, True, True), (False, True, False)]
+
+
+@pytest.mark.parametrize("dialect", ["openai", "generic"])
+def test_a_run_that_failed_keeps_its_notes(dialect: str) -> None:
+    """What was left out before the failure may be its cause."""
+    api = Api(dialect=dialect)
+    path, body = api.begun(temperature=0.5)
+    refusal = {"message": "Unsupported parameter: 'temperature'", "param": "temperature"}
+    other = {"message": "The model is tired", "code": "model_error"}
+    api.odd.posts.extend([plain({"error": refusal}, 400), plain({"error": other}, 400)])
+
+    run = api.polled(path, body)
+    reply = api.ask("GET", f"{path}/runs/{run['id']}")
+    api.close()
+
+    assert run["status"] == "failed"
+    assert reply.headers["x-shim-notes"] == "temperature was left out: gpt-4o does not take it"
