@@ -260,8 +260,8 @@ class _AsyncDoor(_Door):
     async def handle_async_request(self, request: Any) -> Any:
         began = time.monotonic()
         await request.aread()
-        await self._workers.give_way()
         try:
+            await self._workers.give_way()
             reply = await self.handler()(self.call(request))
         except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
             reply = self.refused(request, error)

@@ -21,6 +21,7 @@ from typing import Any
 
 from shim import drive
 from shim.core.wire import Event
+from shim.turns import Turns
 
 __all__ = ["AsyncWorkers", "BlockingWorkers", "Process"]
 
@@ -31,9 +32,6 @@ QUEUE = 64
 
 PATIENCE = 5.0
 """Seconds a source waits for a reader who has stopped; then it runs on, and the events are kept."""
-
-ROOM = 0.02
-"""Seconds that a call leaves to the work in hand, where its caller has left it none."""
 
 Work = Coroutine[Any, Any, None]
 
@@ -300,7 +298,7 @@ class AsyncWorkers(Process):
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = (
             weakref.WeakKeyDictionary()
         )
-        self._owed: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._turns = Turns()
 
     def owner(self) -> str:
         """The process's name, and that of the loop: its tasks end with it."""
@@ -340,18 +338,8 @@ class AsyncWorkers(Process):
         await asyncio.sleep(seconds)
 
     async def give_way(self) -> None:
-        """Let the loop go round, as a call that waits for a socket does.
-
-        Programs count on it that poll without a pause, or with `time.sleep`: the task that works
-        on the run they wait for would else never be resumed.
-        """
-        loop = asyncio.get_running_loop()
-        starved = loop in self._owed
-        await asyncio.sleep(0)
-        if starved and (waiting := self._running()):
-            await asyncio.wait(waiting, timeout=ROOM)
-        self._owed.add(loop)
-        loop.call_soon(self._owed.discard, loop)
+        """Let others work, as a call that waits for a socket does."""
+        await self._turns.give(self._running)
 
     async def aflush(self, timeout: float | None) -> bool:
         """Wait for the work in hand at most so long; whether it has ended."""

@@ -56,3 +56,26 @@ def test_others_run_while_a_program_polls_without_a_pause(make_async_client):
         return rounds
 
     assert asyncio.run(program()) >= 20
+
+
+def test_a_loop_that_is_not_asyncios_is_told_so(make_async_client):
+    """The error names the way out, and asks not to be tried again."""
+
+    async def program():
+        http = make_async_client()._client
+        return await http.send(http.build_request("POST", "https://api.openai.com/v1/threads"))
+
+    answer = driven_without_asyncio(program())
+
+    assert answer.status_code == 500
+    assert "need an asyncio loop" in answer.json()["error"]["message"]
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def driven_without_asyncio(work):
+    """The result of a coroutine, driven as a loop of another make would."""
+    try:
+        while True:
+            work.send(None)
+    except StopIteration as end:
+        return end.value
