@@ -13,6 +13,8 @@ import time
 
 from shim import OpenAI
 
+KEPT = []
+
 
 def say(**what):
     """Tell the test."""
@@ -96,6 +98,25 @@ def remember(client):
     say(ready=True)
     time.sleep(max(0.0, float(sys.stdin.readline()) - time.time()))
     say(id=client.beta.assistants.create(model="gpt-4o").id)
+
+
+def leave(client, thread_id, assistant_id):
+    """Make a run and come to the end of the program."""
+    run = client.beta.threads.runs.create(thread_id=thread_id, assistant_id=assistant_id)
+    say(id=run.id)
+
+
+def leave_stream(client, thread_id, assistant_id):
+    """Come to the end of the program in the middle of a stream that is neither read nor closed."""
+    events = client.beta.threads.runs.create(
+        thread_id=thread_id, assistant_id=assistant_id, stream=True
+    )
+    for event in events:
+        if event.event == "thread.message.delta":
+            break
+    (run,) = client.beta.threads.runs.list(thread_id)
+    say(id=run.id)
+    KEPT.append(events)
 
 
 def fork(client, assistant_id):

@@ -253,3 +253,46 @@ def test_killed_where_responses_cannot_be_asked_for(
     assert message.incomplete_details.reason == "run_failed"
     assert len(place.posts()) == 1
     sound(chat.thread, chat.assistant)
+
+
+@pytest.mark.parametrize("delay", [20.0])
+@BOTH
+def test_cancelled_after_its_process_was_killed(place, client, chat, sound):
+    """A run whose process died in the middle of a stream can be cancelled there and then."""
+    program = place.program("stream", chat.thread, chat.assistant)
+    run_id = program.line_with("event", "thread.run.created")["id"]
+    program.line_with("event", "thread.message.delta")
+
+    program.kill()
+    client.beta.threads.runs.cancel(run_id, thread_id=chat.thread)
+    run = client.beta.threads.runs.retrieve(run_id, thread_id=chat.thread)
+
+    assert run.status == "cancelled"
+    (message,) = client.beta.threads.messages.list(chat.thread, run_id=run_id)
+    assert message.incomplete_details.reason == "run_cancelled"
+    sound(chat.thread, chat.assistant)
+
+
+@pytest.mark.parametrize("dialect", ["generic"])
+def test_a_program_that_ends_by_itself(place, client, chat, sound, finished):
+    """A program that comes to its end is not over before the run that it began."""
+    program = place.program("leave", chat.thread, chat.assistant)
+    run_id = program.line()["id"]
+
+    assert program.process.wait(10) == 0
+
+    assert place.run_row(run_id)["status"] == "completed"
+    sound(chat.thread, chat.assistant)
+
+
+@BOTH
+def test_a_program_that_ends_with_a_stream_in_hand(place, client, chat, sound, finished):
+    """A program that ends before its stream does leaves a run that the next look finishes."""
+    program = place.program("leave_stream", chat.thread, chat.assistant)
+    run_id = program.line()["id"]
+
+    assert program.process.wait(10) == 0
+
+    assert finished(run_id, chat.thread).status == "completed"
+    assert len(place.posts()) == 1
+    sound(chat.thread, chat.assistant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
@@ -340,3 +341,43 @@ def submit(client, run):
     return client.beta.threads.runs.submit_tool_outputs(
         run.id, thread_id=run.thread_id, tool_outputs=outputs
     )
+
+
+def waits_while_looked_at(place, faults, begins):
+    """Begin a run that has to wait a second for its response, and look at it much later."""
+    place.offline.faults.add(
+        "/responses", method="POST", status=429, headers={"retry-after": "1"}, times=faults
+    )
+    with place.client(now=lambda: time.time() + 100) as later, ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(begins)
+        run_id = until(lambda: place.asked() and place.rows("SELECT id FROM runs")[0]["id"])
+        thread_id = place.run_row(run_id)["thread_id"]
+        seen = later.beta.threads.runs.retrieve(run_id, thread_id=thread_id)
+        begun.result()
+    return seen
+
+
+@BOTH
+def test_a_stream_that_waits_long_for_its_response(place, client, chat, sound, dialect):
+    """A look never gives up a live worker whose response has not begun, however long it takes."""
+    seen = waits_while_looked_at(place, 1, lambda: streamed(client, chat))
+
+    assert seen.status == "in_progress"
+    (run,) = client.beta.threads.runs.list(chat.thread)
+    assert run.status == "completed"
+    assert len(place.posts()) == 1
+    sound(chat.thread, chat.assistant)
+
+
+def test_a_background_run_that_waits_long_to_begin(place, client, chat, *, sound, finished):
+    """A look never gives up a run that is still being asked for."""
+
+    def create():
+        client.beta.threads.runs.create(thread_id=chat.thread, assistant_id=chat.assistant)
+
+    seen = waits_while_looked_at(place, 2, create)
+
+    assert seen.status == "queued"
+    assert finished(seen.id, chat.thread).status == "completed"
+    assert len(place.posts()) == 1
+    sound(chat.thread, chat.assistant)
