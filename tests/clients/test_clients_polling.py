@@ -63,7 +63,8 @@ def test_a_loop_that_is_not_asyncios_is_told_so(make_async_client):
 
     async def program():
         http = make_async_client()._client
-        return await http.send(http.build_request("POST", "https://api.openai.com/v1/threads"))
+        request = http.build_request("POST", "https://api.openai.com/v1/threads")
+        return await http.door.handle_async_request(request)
 
     answer = driven_without_asyncio(program())
 
