@@ -115,11 +115,7 @@ class Drainer:
         except Refused as refused:
             await self._claim.settle(entry, ())
             await self._leave_out(conversation_id, batch, refused)
-        except Failed as failed:
-            if not failed.ambiguous:
-                await self._claim.settle(entry, ())
-            raise
-        else:
+        else:  # whatever else went wrong, an earlier try may still arrive: the doubt stays
             await self._claim.settle(entry, _acknowledged(sent, made))
         self.progress += 1
 

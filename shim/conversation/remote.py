@@ -21,21 +21,17 @@ _PAGE: tuple[tuple[str, str], ...] = (("limit", "100"), ("order", "desc"))
 _LOCKED = "conversation_locked"
 _NO_ACCESS = frozenset({401, 403})
 _NO_SUCH_API = frozenset({404, 405, 501})
-_UNCERTAIN = frozenset({408, 409})
+_PASSING = frozenset({408, 409, 429})
 
 
 class Failed(ShimError):
-    """It was not done, or we were not told so.
+    """It was not done, or we were not told so: what was to be added may be there.
 
-    `ambiguous`: it may have been done. `again`: another try may soon succeed, `after` so many
-    seconds if the upstream said.
+    `again`: another try may soon succeed, `after` so many seconds if the upstream said.
     """
 
-    def __init__(
-        self, reason: str, *, ambiguous: bool = False, again: bool = True, after: float = 0.0
-    ) -> None:
+    def __init__(self, reason: str, *, again: bool = True, after: float = 0.0) -> None:
         super().__init__(reason)
-        self.ambiguous = ambiguous
         self.again = again
         self.after = after
 
@@ -84,7 +80,7 @@ class Remote:
         made = _items(answer)
         if len(made) != len(items):
             reason = f"{len(items)} items were sent and {len(made)} acknowledged"
-            raise Failed(reason, ambiguous=True)
+            raise Failed(reason)
         return made
 
     async def tail(self, conversation_id: str, known: Collection[str] = ()) -> list[Json]:
@@ -128,25 +124,21 @@ class Remote:
         try:
             return await self.upstream.send(request)
         except Unreachable as error:
-            raise Failed(str(error), ambiguous=error.sent) from error
+            raise Failed(str(error)) from error
 
 
 def _may_wait(answer: Answer) -> bool:
     """Whether an error answer is about the moment or the caller, not about what was asked."""
     status = answer.status
-    if status in _NO_ACCESS or status in _UNCERTAIN or status == 429 or not 400 <= status < 500:
+    if status in _NO_ACCESS or status in _PASSING or not 400 <= status < 500:
         return True
     return _error(answer).get("code") == _LOCKED
 
 
 def _failed(answer: Answer) -> Failed:
-    again = answer.status >= 500 or answer.status in _UNCERTAIN or answer.status == 429
-    return Failed(
-        _words(answer),
-        ambiguous=answer.status >= 500 or answer.status in _UNCERTAIN,
-        again=again or _error(answer).get("code") == _LOCKED,
-        after=_asked(answer),
-    )
+    passing = answer.status >= 500 or answer.status in _PASSING
+    again = passing or _error(answer).get("code") == _LOCKED
+    return Failed(_words(answer), again=again, after=_asked(answer))
 
 
 def _asked(answer: Answer) -> float:

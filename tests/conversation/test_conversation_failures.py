@@ -193,6 +193,36 @@ def test_a_message_deleted_while_its_fate_is_unknown_leaves(place):
     assert place.differences(thread) == []
 
 
+class Belated(Offline):
+    """An upstream that carries out the first call it did not answer when the next one comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def handle(self, method, path, query, headers, body):
+        """Answer a request."""
+        if method == "POST" and path.startswith(ITEMS):
+            self.calls.append((method, path, query, headers, body))
+            if len(self.calls) == 1:
+                return Fault(path, kind="timeout").instead()
+            if len(self.calls) == 2:
+                super().handle(*self.calls[0])
+                return Fault(path, status=400, error=LOCKED).instead()
+        return super().handle(method, path, query, headers, body)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_call_that_is_carried_out_late_is_found(places, colour):
+    """A call without an answer is looked for before every further try, not once only."""
+    place = places(colour, offline=Belated())
+
+    thread = place.thread("One", "Two")
+
+    assert place.differences(thread) == []
+    assert len(place.offline.calls) == 2
+
+
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_an_item_that_is_refused_is_left_out(places, colour, status, caplog):
