@@ -6,11 +6,13 @@ service's rules and event order; it knows nothing of the Assistants API.
 
 from __future__ import annotations
 
+from shim.offline.clock import Clock
 from shim.offline.faults import Fault, Faults
 from shim.offline.model import RuleModel
 from shim.offline.models import MODEL
 from shim.offline.outputs import (
     Call,
+    Code,
     Failure,
     Incomplete,
     Output,
@@ -18,6 +20,7 @@ from shim.offline.outputs import (
     Refuse,
     Reply,
     Say,
+    Search,
     Think,
 )
 from shim.offline.script import Script
@@ -30,6 +33,8 @@ from shim.offline.wire import Entry, Response
 __all__ = [
     "MODEL",
     "Call",
+    "Clock",
+    "Code",
     "Entry",
     "Failure",
     "Fault",
@@ -45,6 +50,7 @@ __all__ = [
     "RuleModel",
     "Say",
     "Script",
+    "Search",
     "Served",
     "Think",
     "View",

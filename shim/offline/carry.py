@@ -8,6 +8,7 @@ from typing import Any
 
 from shim.offline import objects, tokens
 from shim.offline.events import Emission, envelope
+from shim.offline.hosted import Bench
 from shim.offline.ids import Partition
 from shim.offline.jobs import Course, Job
 from shim.offline.outputs import Failure, Incomplete, Reply
@@ -29,6 +30,7 @@ class Draft:
     inputs: list[Json]
     conversation: Conversation | None = None
     reply: Reply | None = None
+    tool_price: int = 0
     id: str = field(init=False)
     created_at: int = field(init=False)
 
@@ -59,9 +61,11 @@ def _priced(item: Json) -> str:
     return f"{item.get('name', '')} {item.get('arguments', '')} {text_of(item)}"
 
 
-def carry_out(draft: Draft, model: Model, delay: float) -> Job:
-    """Ask the script's reply or the model, and start the job that reveals it."""
-    reply = draft.reply or Reply(tuple(model.reply(draft.view)))
+def carry_out(draft: Draft, model: Model, delay: float, bench: Bench) -> Job:
+    """Ask the script's reply or the model, use its tools, start the job that reveals it all."""
+    reply = draft.reply or Reply(tuple(model.reply(bench.seen())))
+    reply = bench.complete(reply, model)
+    draft.tool_price = bench.price
     length = delay if reply.delay is None else reply.delay
     return Job(
         course=_course(draft, reply, length),
@@ -129,7 +133,8 @@ def _final(draft: Draft, reply: Reply, emission: Emission, length: float) -> Jso
     if isinstance(reply.end, Failure):
         error = {"code": reply.end.code, "message": reply.end.message}
         return draft.object("failed", emission.output, error=error)
-    usage = objects.usage(*(reply.usage or (draft.price(), emission.spent)))
+    spent_in = draft.price() + draft.tool_price
+    usage = objects.usage(*(reply.usage or (spent_in, emission.spent)))
     if emission.cut or isinstance(reply.end, Incomplete):
         reason = "max_output_tokens" if emission.cut else _reason(reply)
         details = {"reason": reason}

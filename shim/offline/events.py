@@ -204,6 +204,8 @@ class Emission:
         item = {"id": self._mint(raw.item["type"]), **raw.item}
         kind = item["type"]
         begun = {**item, **_PENDING.get(kind, {})}
+        if kind == "code_interpreter_call" and item.get("outputs") is not None:
+            begun["outputs"] = []
         if "status" in begun:
             begun["status"] = "in_progress"
         self._emit("output_item.added", item=begun, output_index=index)

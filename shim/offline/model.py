@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from shim.offline import coding, searching
 from shim.offline.arguments import example, fill
 from shim.offline.outputs import Call, Output, Say
 from shim.offline.view import View, text_of
@@ -43,17 +44,22 @@ def _words(text: str) -> set[str]:
 
 
 class RuleModel:
-    """Calls the functions a request needs, quotes their outputs, and else says what it was told."""
+    """Searches, runs code, calls the functions a request needs - in this order - and says so.
+
+    It quotes what came of that, and else says what it was told.
+    """
 
     def reply(self, view: View) -> list[Output]:
-        """The items of the response."""
+        """The items of the response; after a hosted tool it is asked again."""
+        hosted = searching.wanted(view) or coding.wanted(view)
+        if hosted is not None:
+            return [hosted]
         calls = self._calls(view)
         if calls:
             return [*calls]
         if view.format["type"] != "text":
             return [Say(_json_text(view))]
-        outputs = _outputs(view)
-        return [Say(_quoted(outputs) if outputs else _seen(view))]
+        return [Say(_learned(view) or _seen(view))]
 
     def _calls(self, view: View) -> list[Call]:
         wanted = _forced(view)
@@ -123,13 +129,18 @@ def _quoted(outputs: list[tuple[str, str]]) -> str:
     return " ".join(f"{name} returned: {text}" for name, text in outputs)
 
 
+def _learned(view: View) -> str:
+    """What tools of all kinds gave since the user spoke."""
+    parts = (searching.answer(view), coding.answer(view), _quoted(_outputs(view)))
+    return "\n\n".join(part for part in parts if part) or searching.nothing(view)
+
+
 def _json_text(view: View) -> str:
     """A JSON text of the format that was asked for."""
     if view.format["type"] == "json_schema":
         value = example(view.format["schema"], view.text)
     else:
-        outputs = _outputs(view)
-        value = {"reply": _quoted(outputs) if outputs else f"You said: {view.text}"}
+        value = {"reply": _learned(view) or f"You said: {view.text}"}
     return json.dumps(value, ensure_ascii=False)
 
 

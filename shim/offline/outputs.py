@@ -5,21 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shim.offline.wire import Json
 
-__all__ = ["Call", "Failure", "Incomplete", "Output", "Raw", "Refuse", "Reply", "Say", "Think"]
+__all__ = [
+    "Call",
+    "Code",
+    "Failure",
+    "Incomplete",
+    "Output",
+    "Raw",
+    "Refuse",
+    "Reply",
+    "Say",
+    "Search",
+    "Think",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A message. `chunks` are its deltas, where they matter; `annotations` stand on its text."""
+    """A message. `chunks` are its deltas, where they matter; `annotations` stand on its text.
+
+    `[[1]]` in the text cites the first passage that was searched out, `[[name.md]]` a file. With
+    `leak` the model's own marker stays in the text there: whole, or split over deltas.
+    """
 
     text: str
     chunks: Sequence[str] | None = None
     annotations: Sequence[Json] = ()
     phase: str | None = None
+    leak: Literal["", "whole", "split"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +80,21 @@ class Raw:
     item: Json
 
 
-Output = Say | Call | Refuse | Think | Raw
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A file search that is carried out: for a query, several, or what the user said."""
+
+    query: str | Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Python that is really run, in the response's container."""
+
+    source: str
+
+
+Output = Say | Call | Refuse | Think | Raw | Search | Code
 
 
 @dataclass(frozen=True, slots=True)

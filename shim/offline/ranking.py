@@ -15,20 +15,23 @@ from shim.offline import tokens
 
 __all__ = ["Chunk", "chunks", "rank", "sentence", "words"]
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*", re.DOTALL)
 _STOP = frozenset(
-    "a about according after all also an and any are as at be been but by can could did do does "
-    "document documents file files find for from had has have how i if in into is it its me my "
-    "of on or our please say says search should show so tell that the their them then there "
-    "these they this to tool up us use using was we were what when where which who whose why "
-    "will with would you your".split()
+    {"a", "about", "according", "after", "all", "also", "an", "and", "any", "are", "as"}
+    | {"at", "be", "been", "but", "by", "can", "could", "did", "do", "document", "documents"}
+    | {"does", "file", "files", "find", "for", "from", "had", "has", "have", "how", "i", "if"}
+    | {"in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "please", "say"}
+    | {"says", "search", "should", "show", "so", "tell", "that", "the", "their", "them"}
+    | {"then", "there", "these", "they", "this", "to", "tool", "up", "us", "use", "using"}
+    | {"was", "we", "were", "what", "when", "where", "which", "who", "whose", "why", "will"}
+    | {"with", "would", "you", "your"}
 )
 _SATURATION = 0.15
 _UNKNOWN = 0.3
 """What a word of the query is worth that no passage has, against the rarest they have."""
 
-_POSSESSIVE = re.compile(r"['’](?:s|re|ve|ll|d|m|t)?\Z")
+_POSSESSIVE = re.compile(r"['\u2019](?:s|re|ve|ll|d|m|t)?\Z")
 _PLURAL = re.compile(r"(?<=[a-z]{3})(?<!s)s\Z")
 
 
@@ -87,4 +90,4 @@ def sentence(query: str, passage: str) -> str:
     asked = set(words(query))
     sentences = [each.strip() for each in _SENTENCE.findall(passage)]
     sentences = [each for each in sentences if words(each)] or [passage.strip()]
-    return max(sentences, key=lambda each: len(asked & set(words(each))))
+    return str(max(sentences, key=lambda each: len(asked & set(words(each)))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shim.offline import context, items, lists, objects, parameters, refusals
 from shim.offline.carry import Draft, carry_out
 from shim.offline.feed import JobFeed
+from shim.offline.hosted import bench
 from shim.offline.ids import Partition
 from shim.offline.jobs import Job
 from shim.offline.service import Request, Service, answer, stream
@@ -23,8 +24,9 @@ def create(service: Service, request: Request) -> Response:
     parameters.check_create(body)
     draft = _draft(service, body)
     _check_context(service, draft)
+    tools = bench(service.state, draft.view, draft.partition)
     draft.reply = service.script.take(draft.view)
-    job = carry_out(draft, service.model, service.delay)
+    job = carry_out(draft, service.model, service.delay, tools)
     if draft.conversation is not None:
         draft.conversation.free()
     service.state.start(job, draft.conversation, stored=body.get("store") is not False)

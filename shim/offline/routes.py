@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from shim.offline import (
+    containers,
     conversations,
     files,
     models,
@@ -53,6 +54,15 @@ _ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/vector_stores/{}/file_batches/{}", store_files.batch),
     ("POST", "/vector_stores/{}/file_batches/{}/cancel", store_files.cancel_batch),
     ("GET", "/vector_stores/{}/file_batches/{}/files", store_files.batch_files),
+    ("POST", "/containers", containers.create),
+    ("GET", "/containers", containers.listing),
+    ("GET", "/containers/{}", containers.retrieve),
+    ("DELETE", "/containers/{}", containers.delete),
+    ("POST", "/containers/{}/files", containers.create_file),
+    ("GET", "/containers/{}/files", containers.files),
+    ("GET", "/containers/{}/files/{}", containers.retrieve_file),
+    ("DELETE", "/containers/{}/files/{}", containers.delete_file),
+    ("GET", "/containers/{}/files/{}/content", containers.content),
     ("GET", "/models", models.listing),
     ("GET", "/models/{}", models.retrieve),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from shim.offline.outputs import (
     Call,
+    Code,
     Failure,
     Incomplete,
     Output,
@@ -15,6 +16,7 @@ from shim.offline.outputs import (
     Refuse,
     Reply,
     Say,
+    Search,
     Think,
 )
 from shim.offline.view import View
@@ -51,11 +53,12 @@ class Script:
         *,
         chunks: Sequence[str] | None = None,
         annotations: Sequence[Json] = (),
+        leak: Literal["", "whole", "split"] = "",
         usage: Usage = None,
         delay: float | None = None,
     ) -> Script:
-        """A message; `chunks` fixes its deltas, and then its text."""
-        said = Say("".join(chunks) if chunks else text, chunks, annotations)
+        """A message; `chunks` fixes its deltas, and then its text. See `Say` for citations."""
+        said = Say("".join(chunks) if chunks else text, chunks, annotations, leak=leak)
         return self.mixed([said], usage=usage, delay=delay)
 
     def call(
@@ -93,8 +96,29 @@ class Script:
         delay: float | None = None,
     ) -> Script:
         """A reasoning item, and what follows it."""
-        follow = list(then) if isinstance(then, Sequence) else [then]
-        return self.mixed([Think(summary), *follow], usage=usage, delay=delay)
+        return self.mixed([Think(summary), *_follow(then)], usage=usage, delay=delay)
+
+    def search(
+        self,
+        query: str | Sequence[str] | None = None,
+        *,
+        then: str | Output | Sequence[Output] = (),
+        usage: Usage = None,
+        delay: float | None = None,
+    ) -> Script:
+        """A file search that is carried out, and what follows it; else the model goes on."""
+        return self.mixed([Search(query), *_follow(then)], usage=usage, delay=delay)
+
+    def code(
+        self,
+        source: str,
+        *,
+        then: str | Output | Sequence[Output] = (),
+        usage: Usage = None,
+        delay: float | None = None,
+    ) -> Script:
+        """Python that is really run, and what follows it; else the model goes on."""
+        return self.mixed([Code(source), *_follow(then)], usage=usage, delay=delay)
 
     def hosted(self, item: Json, *, usage: Usage = None, delay: float | None = None) -> Script:
         """An item of a hosted tool, or of a type nobody knows."""
@@ -143,3 +167,10 @@ class Script:
 
     def _failure(self, failure: Failure, partial: str, delay: float | None) -> Script:
         return self.add(Reply((Say(partial),) if partial else (), failure, None, delay))
+
+
+def _follow(then: str | Output | Sequence[Output]) -> list[Output]:
+    """What comes after something else in one response; a text is a message."""
+    if isinstance(then, str):
+        return [Say(then)]
+    return [*then] if isinstance(then, Sequence) else [then]

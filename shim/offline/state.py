@@ -10,6 +10,7 @@ from shim.offline.clock import Clock
 from shim.offline.context import Links
 from shim.offline.ids import Partition
 from shim.offline.jobs import Job
+from shim.offline.sandboxes import Sandboxes
 from shim.offline.stores import Stores
 from shim.offline.uploads import Uploads
 from shim.offline.wire import Json, Refused
@@ -51,15 +52,18 @@ class State:
 
     clock: Clock
     indexing_delay: float = 0.0
+    code_seconds: float = 10.0
     conversations: dict[str, Conversation] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     links: Links = field(default_factory=Links)
     _running: list[tuple[Job, Conversation | None]] = field(default_factory=list)
     _items: dict[str, Json] = field(default_factory=dict)
+    _whole: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.uploads = Uploads(self.clock)
         self.stores = Stores(self.clock, self.indexing_delay)
+        self.sandboxes = Sandboxes(self.clock, self.code_seconds)
 
     def conversation(self, key: str) -> Conversation:
         """A conversation by its id."""
@@ -80,6 +84,14 @@ class State:
     def remember(self, items: list[Json]) -> None:
         """Let items be found by their ids."""
         self._items.update((item["id"], item) for item in items)
+
+    def remember_whole(self, item: Json) -> None:
+        """Keep what an item of a hosted tool holds, also where it is not shown."""
+        self._whole[item["id"]] = item
+
+    def whole(self, item: Json) -> Json:
+        """An item with all that the service itself knows of it."""
+        return self._whole.get(item.get("id", ""), item)
 
     def start(self, job: Job, conversation: Conversation | None, *, stored: bool) -> None:
         """Take up a job. What is not stored leaves nothing in a conversation either (spec 1.5)."""

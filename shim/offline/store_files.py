@@ -193,10 +193,10 @@ def _members(body: Json) -> list[Json]:
         raise refusals.wrong_type(name, "an array", members)
     if len(members) > _MAX_BATCH:
         raise refusals.too_many(name, _MAX_BATCH, len(members))
-    if keys is None:
-        return list(given)
+    if name == "files":
+        return members
     shared = {each: body.get(each) for each in ("attributes", "chunking_strategy")}
-    return [{"file_id": each, **shared} for each in keys]
+    return [{"file_id": each, **shared} for each in members]
 
 
 def _batch(service: Service, key: str, batch_id: str) -> Batch:

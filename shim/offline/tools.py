@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from shim.offline import refusals, schemas
+from shim.offline import filters, refusals, schemas
 from shim.offline.wire import Json, Refused
 
 __all__ = ["check_choice", "check_format", "check_tools", "echo_format", "echo_tools"]
@@ -14,6 +14,8 @@ __all__ = ["check_choice", "check_format", "check_tools", "echo_format", "echo_t
 _NAME = re.compile(r"^[a-zA-Z0-9_-]+$")
 _NAME_LENGTH = 128
 _MAX_STORES = 2
+_MAX_CONTAINER_FILES = 50
+_MEMORY = ("1g", "4g", "16g", "64g")
 _MODES = ("none", "auto", "required")
 _FORMATS = ("json_object", "json_schema", "text")
 
@@ -60,7 +62,26 @@ def check_tools(tools: list[Any]) -> None:
             _check_function(tool, param)
         elif (key := _REQUIRED.get(tool["type"])) and tool.get(key) is None:
             raise refusals.missing(f"{param}.{key}")
+        elif tool["type"] == "code_interpreter":
+            _check_container(tool["container"], f"{param}.container")
     _check_stores(tools)
+
+
+def _check_container(container: Any, param: str) -> None:
+    if isinstance(container, str):
+        return
+    if not isinstance(container, dict):
+        raise refusals.wrong_type(param, "one of a string or an object", container)
+    if container.get("type") != "auto":
+        raise refusals.unsupported_value(f"{param}.type", container.get("type"), ("auto",))
+    for key in container:
+        if key not in ("type", "file_ids", "memory_limit", "network_policy"):
+            raise refusals.unknown(f"{param}.{key}")
+    files, memory = container.get("file_ids") or [], container.get("memory_limit")
+    if len(files) > _MAX_CONTAINER_FILES:
+        raise refusals.too_many(f"{param}.file_ids", _MAX_CONTAINER_FILES, len(files))
+    if memory is not None and memory not in _MEMORY:
+        raise refusals.unsupported_value(f"{param}.memory_limit", memory, _MEMORY)
 
 
 def _check_function(tool: Json, param: str) -> None:
@@ -111,8 +132,11 @@ def _check_stores(tools: list[Json]) -> None:
         if not isinstance(stores, list):
             raise refusals.wrong_type(f"tools[{index}].vector_store_ids", "an array", stores)
         if len(stores) > _MAX_STORES:
-            text = f"maximum of {_MAX_STORES} vector stores allowed"
-            raise Refused(text, param=f"tools[{index}].vector_store_ids")
+            # as the live service was seen to word it in August 2026
+            text = f"Invalid input: maximum of {_MAX_STORES} vector stores allowed."
+            raise Refused(text, param="tools", code="integer_above_max_value")
+        if tool["type"] == "file_search":
+            filters.check_search(tool, f"tools[{index}].")
 
 
 def check_choice(choice: Any, tools: list[Json]) -> None:

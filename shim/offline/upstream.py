@@ -45,7 +45,8 @@ class Offline:
 
     `delay` is how many seconds a response takes in all; `observe` is told each request at once;
     `indexing_delay` is how many seconds a file takes to be indexed in a vector store; `clock`
-    gives the time by which files, stores and containers age (`offline.clock.advance(seconds)`).
+    gives the time by which files, stores and containers age (`offline.clock.advance(seconds)`);
+    code may take `code_seconds`. `close` ends the Python processes of containers, if any ran.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Offline:
         observe: Callable[[Entry], None] | None = None,
         indexing_delay: float = 0.0,
         clock: Callable[[], float] = time.time,
+        code_seconds: float = 10.0,
     ) -> None:
         self.clock = Clock(clock)
-        state = State(self.clock, indexing_delay)
+        state = State(self.clock, indexing_delay, code_seconds)
         self._service = Service(model or RuleModel(), delay, state=state)
         self._observe = observe
         self.log: list[Entry] = []
@@ -116,6 +118,11 @@ class Offline:
         self.log.append(entry)
         if self._observe is not None:
             self._observe(entry)
+
+    def close(self) -> None:
+        """End what runs in containers; otherwise that ends with the upstream or the program."""
+        with self._service.lock:
+            self._service.state.sandboxes.close()
 
     def transport(self, module: Any) -> Any:
         """A blocking transport for clients of `module`, which is httpx or httpx2."""

@@ -20,10 +20,15 @@ def text_of(item: Json) -> str:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A request as the model sees it: `items` is the whole context, `body` the request itself."""
+    """A request as the model sees it: `items` is the whole context, `body` the request itself.
+
+    `files` are the names in /mnt/data, `made` those that code wrote in this response.
+    """
 
     body: Json
     items: tuple[Json, ...]
+    files: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -39,6 +44,37 @@ class View:
     def functions(self) -> list[Json]:
         """The function tools of this request."""
         return [tool for tool in self.body.get("tools") or [] if tool.get("type") == "function"]
+
+    def tool(self, kind: str) -> Json | None:
+        """The hosted tool of a type, if the request has it."""
+        return next((t for t in self.body.get("tools") or [] if t.get("type") == kind), None)
+
+    def may_use(self, kind: str) -> bool:
+        """Whether the tool choice leaves a hosted tool to the model."""
+        choice = self.choice
+        if isinstance(choice, str):
+            return choice != "none"
+        if choice["type"] == "allowed_tools":
+            return any(tool.get("type") == kind for tool in choice.get("tools") or [])
+        return bool(choice["type"] == kind)
+
+    def must_use(self, kind: str) -> bool:
+        """Whether the tool choice forces a hosted tool: by name, or as the only one there is."""
+        choice, tools = self.choice, self.body.get("tools") or []
+        if isinstance(choice, dict):
+            return bool(choice["type"] == kind)
+        return choice == "required" and bool(tools) and all(t["type"] == kind for t in tools)
+
+    @property
+    def results(self) -> list[Json]:
+        """The passages found since the last user message."""
+        calls = [item for item in self.turn if item["type"] == "file_search_call"]
+        return [result for call in calls for result in call.get("results") or []]
+
+    @property
+    def cells(self) -> list[Json]:
+        """The code that ran since the last user message."""
+        return [item for item in self.turn if item["type"] == "code_interpreter_call"]
 
     @property
     def choice(self) -> Any:

@@ -33,7 +33,9 @@ def connect(offline, **options):
 @pytest.fixture
 def offline():
     """An embedded upstream."""
-    return Offline()
+    offline = Offline()
+    yield offline
+    offline.close()
 
 
 @pytest.fixture

@@ -244,8 +244,8 @@ def test_plain_models_refuse_effort():
         ),
         (
             [{"type": "file_search", "vector_store_ids": ["a", "b", "c"]}],
-            "maximum of 2 vector stores allowed",
-            "tools[0].vector_store_ids",
+            "Invalid input: maximum of 2 vector stores allowed.",
+            "tools",
         ),
         (
             [{**FLAT, "strict": True}],
@@ -472,7 +472,9 @@ def test_broken_json(offline):
 
 def test_echo_of_what_was_omitted(client):
     """A response shows the defaults of what a request left out, as the live one does."""
-    tools = [{"type": "function", "name": "f"}, {"type": "file_search", "vector_store_ids": ["a"]}]
+    store = client.vector_stores.create()
+    search = {"type": "file_search", "vector_store_ids": [store.id]}
+    tools = [{"type": "function", "name": "f"}, search]
     schema = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
 
     response = client.responses.create(
