@@ -164,7 +164,7 @@ class BlockingWorkers(Process):
         super().__init__()
         self._threads: set[threading.Thread] = set()
 
-    def spawn(self, work: Work) -> None:
+    def spawn(self, work: Work, *, aside: bool = False) -> None:  # noqa: ARG002 - the port's
         """Run the coroutine in a thread of its own, which the interpreter waits for at its exit."""
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._work, work), name="shim")
@@ -295,6 +295,7 @@ class AsyncWorkers(Process):
     def __init__(self) -> None:
         super().__init__()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._aside: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = (
             weakref.WeakKeyDictionary()
         )
@@ -308,9 +309,11 @@ class AsyncWorkers(Process):
             _LOOPS[self._loops[loop]] = loop
         return f"{super().owner()}{_LOOP}{self._loops[loop]}"
 
-    def spawn(self, work: Work) -> None:
+    def spawn(self, work: Work, *, aside: bool = False) -> None:
         """Run the coroutine as a task that outlives the caller's."""
-        self._begun(work)
+        task = self._begun(work)
+        if aside:
+            self._aside.add(task)
 
     def _begun(self, work: Work) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -339,7 +342,7 @@ class AsyncWorkers(Process):
 
     async def give_way(self) -> None:
         """Let others work, as a call that waits for a socket does."""
-        await self._turns.give(self._running)
+        await self._turns.give(lambda: [t for t in self._running() if t not in self._aside])
 
     async def aflush(self, timeout: float | None) -> bool:
         """Wait for the work in hand at most so long; whether it has ended."""

@@ -65,7 +65,7 @@ class Mirrors:
         key = (self._workers.owner(), thread_id)  # a fork drains for itself
         if key not in self._draining:
             self._draining.add(key)
-            self._workers.spawn(self._until_empty(key, target))
+            self._workers.spawn(self._until_empty(key, target), aside=True)
 
     async def _until_empty(self, key: tuple[str, str], target: Target) -> None:
         """Drain, and again if something came in while we finished."""

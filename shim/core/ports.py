@@ -123,8 +123,11 @@ class Upstream(Protocol):
 class Workers(Protocol):
     """Work that outlasts the call which started it."""
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Carry out work in the background, never bound to the request in hand."""
+    def spawn(self, work: Coroutine[Any, Any, None], *, aside: bool = False) -> None:
+        """Carry out work in the background, never bound to the request in hand.
+
+        `aside` says that no caller counts on it, so that none is held up by it.
+        """
         ...
 
     def carry(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:

@@ -17,6 +17,7 @@ from places import WEATHER
 from shim import drive
 from shim.offline import Fault, Offline
 from shim.storage.sqlite import Statement
+from shim.turns import ROOM
 
 ITEMS = "/conversations/conv_"
 
@@ -48,6 +49,29 @@ def test_no_call_waits_for_the_conversation(places, colour, path):
     place.settle()
     place.say(thread, "Bye")
     assert place.differences(thread) == []
+
+
+def test_calls_that_follow_at_once_leave_no_room_to_a_slow_conversation(places):
+    """An async program that never pauses is not held up by what hangs in the background."""
+    place = places("async")
+    thread = place.thread()
+    place.settle()
+    place.offline.faults.add("/conversations", times=999, kind="hang")
+    create = place.client.beta.threads.messages.create
+
+    async def times():
+        for _ in range(20):
+            began = time.perf_counter()
+            await create(thread, role="user", content="Hi")
+            yield time.perf_counter() - began
+
+    async def all_times():
+        return [each async for each in times()]
+
+    taken = place.loop.run_until_complete(all_times())
+
+    assert place.waiting(thread)
+    assert min(taken[2:]) < ROOM
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
