@@ -85,6 +85,7 @@ class _Beginning:
             short = replace(self._run, notes=self.notes())
             after = stopped_short(short, str(limit), self._world.now())
             await self._world.ledger.save_run(after.run, after.batch)
+            self._world.conversations.drain(self._run.thread_id, self._target)
             return
         # stored before it is sent: a run without an id that may have been sent is never sent again
         sent = asked(replace(self._run, sent=self._run.sent + 1, response_id=None))

@@ -158,6 +158,36 @@ def test_a_failed_run_leaves_what_the_thread_has_of_it(place):
     assert place.differences(thread) == []
 
 
+@pytest.mark.parametrize("ending", ["calls", "text", "too long", "failed"])
+def test_a_polled_run_is_told_when_it_has_ended(place, ending):
+    """Whichever call finds that a run has ended, nothing waits afterwards."""
+    thread = place.thread("Weather?" if ending != "too long" else "Weather? " * 2000)
+    match ending:
+        case "calls":
+            place.offline.script.call("get_weather", {"city": "Oslo"}).say("Sunny.")
+        case "text":
+            place.offline.script.say("Sunny.")
+        case "failed":
+            place.offline.script.fail("server_error", "Broken.")
+    run = poll(place, thread, max_prompt_tokens=256 if ending == "too long" else None)
+    if ending == "calls":
+        run = place.answer(run)
+
+    assert run.status == {"failed": "failed", "too long": "incomplete"}.get(ending, "completed")
+    assert place.differences(thread) == []
+    assert place.waiting(thread) == []
+
+
+def poll(place, thread, **options):
+    """A run made without a stream, polled until it rests."""
+    assistant = place.get(place.client.beta.assistants.create(model="gpt-4o", tools=[WEATHER]))
+    runs = place.client.beta.threads.runs
+    run = place.get(runs.create(thread, assistant_id=assistant.id, **options))
+    while run.status in ("queued", "in_progress"):
+        run = place.get(runs.retrieve(run.id, thread_id=thread))
+    return run
+
+
 def test_hosted_and_reasoning_items_are_never_told(place):
     """What only the upstream can mint is not mirrored (Responses spec 1.4)."""
     thread = place.thread("Think.")
