@@ -1,4 +1,4 @@
-"""What all tests share: an environment without settings, and the recordings where they are given."""
+"""What all tests share: an environment without settings, and the recordings where there are any."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ pytest.register_assert_rewrite("contract_events", "contract_api")
 
 from contract_api import LANES, Api, Runner  # noqa: E402 - after the line above
 
-
 DEPRECATED = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 """All that the SDK says of `assistants` since 2.16, and no news here."""
 
@@ -36,9 +35,10 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 @pytest.fixture(params=LANES, ids=str)
-def api(request, tmp_path):
+def api(request):
     """A client of some colour before an embedded upstream of its own."""
-    return Api(request.param, tmp_path)
+    lane = request.param
+    return Api(lane, request.getfixturevalue("tmp_path") if lane.in_file else None)
 
 
 @pytest.fixture(params=["polled", "streamed", "helped"])

@@ -45,13 +45,18 @@ class Lane:
     conversations: str
     http: str
 
+    @property
+    def in_file(self):
+        """Some lanes keep their threads in a file, the others in memory."""
+        return (self.colour, self.conversations) in (("sync", "local"), ("async", "upstream"))
+
     def __str__(self):
         legacy = "-legacy" if (SDK[0] >= 3) != (self.http == "httpx2") else ""
         return f"{self.colour}-{self.conversations}{legacy}"
 
 
 def _lanes():
-    """Both colours with and without conversations; openai 3 also takes clients of the older httpx."""
+    """Both colours, with and without conversations; openai 3 takes clients of old httpx too."""
     pairs = list(product(("sync", "async"), ("upstream", "local")))
     if SDK[0] < 3:
         return [Lane(*pair, "httpx") for pair in [*pairs, ("sync", "unstored")]]
@@ -77,7 +82,7 @@ class Api:
         self.refusals = []
         """The statuses of upstream refusals that the test means to provoke, in order."""
         self.made = set()
-        self.client = Either(shim.mount(self._stock(), self._settings(folder)), self._notice)
+        self.client = Either(shim.mount(self._made_client(), self._settings(folder)), self._notice)
 
     def _notice(self, value):
         """Remember the threads that are spoken of."""
@@ -86,20 +91,21 @@ class Api:
         self.made |= {own or getattr(value, "thread_id", None)} - {None}
 
     def _settings(self, folder):
-        """Half of the lanes keep their threads in a file, the other half in memory."""
         kept = self.lane.conversations
-        in_file = self.blocking == (kept == "local")
-        url = f"sqlite:///{folder / 'shim.db'}" if in_file else "sqlite:///:memory:"
+        url = f"sqlite:///{folder / 'shim.db'}" if folder else "sqlite:///:memory:"
         given = {"store": False} if kept == "unstored" else {"conversations": kept}
         return Settings.load(environ={}, database_url=url, **given)
 
-    def _stock(self):
+    def _made_client(self):
+        """A client as programs make it: shim's own in some lanes, the SDK's in the others."""
         http = importlib.import_module(self.lane.http)
+        module = shim if self.lane.conversations == "upstream" else openai
+        options = {"api_key": "sk-1", "base_url": URL}
         if self.blocking:
             inner = http.Client(transport=self.offline.transport(http))
-            return openai.OpenAI(api_key="sk-1", base_url=URL, http_client=inner)
+            return module.OpenAI(http_client=inner, **options)
         inner = http.AsyncClient(transport=self.offline.async_transport(http))
-        return openai.AsyncOpenAI(api_key="sk-1", base_url=URL, http_client=inner)
+        return module.AsyncOpenAI(http_client=inner, **options)
 
     @property
     def threads(self):
@@ -126,7 +132,7 @@ class Api:
     async def pause(self, seconds):
         """Wait as a program of this colour does."""
         if self.blocking:
-            time.sleep(seconds)
+            time.sleep(seconds)  # noqa: ASYNC251 - there is no loop to block
         else:
             await asyncio.sleep(seconds)
 

@@ -8,6 +8,7 @@ SDK's helpers go on writing into the objects that they hand out.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 __all__ = ["check_order", "plain", "recorded"]
 
@@ -93,7 +94,7 @@ def _check_run(told):
         assert name == f"thread.run.{data['status']}"
         _check_run_keys(data)
     statuses = [data["status"] for _, data in moves]
-    for was, now in zip(statuses, statuses[1:], strict=False):
+    for was, now in pairwise(statuses):
         assert now in _NEXT[was]
     assert told[-1] == moves[-1]
     assert statuses[-1] in (*_ENDS, "requires_action")
@@ -241,8 +242,9 @@ class _Watch:
         status = last[1]["status"]
         assert self.message is None
         assert self.cut in (None, _REASONS.get(status))
-        assert set(self.steps.values()) == ({"tool_calls"} if status == "requires_action" else set())
-        if status == "requires_action":
+        waits = status == "requires_action"
+        assert set(self.steps.values()) == ({"tool_calls"} if waits else set())
+        if waits:
             asked = last[1]["required_action"]["submit_tool_outputs"]["tool_calls"]
             waiting = [call for step in self.steps for call in self.calls[step]]
             assert [_flat(call) for call in asked] == waiting

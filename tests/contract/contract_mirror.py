@@ -20,7 +20,9 @@ async def said_by_thread(client, thread_id):
     for message in messages:
         while steps and _made(steps[0].id) < _made(message.id):
             said += _pairs(steps.pop(0))
-        said += _message(message.role, [_part(part) for part in message.content])
+        # as plain data, since older SDKs have no class for some kinds of parts
+        parts = message.model_dump(warnings=False)["content"]
+        said += _message(message.role, [_part(part) for part in parts])
     return said + [entry for step in steps for entry in _pairs(step)]
 
 
@@ -51,15 +53,15 @@ def _message(role, parts):
 
 
 def _part(part):
-    match part.type:
+    match part["type"]:
         case "text":
-            return ("text", part.text.value)
+            return ("text", part["text"]["value"])
         case "image_url":
-            return ("image", part.image_url.url)
+            return ("image", part["image_url"]["url"])
         case "image_file":
-            return ("image", part.image_file.file_id)
+            return ("image", part["image_file"]["file_id"])
         case kind:
-            return (kind, getattr(part, kind))
+            return (kind, part[kind])
 
 
 def conversations(offline):

@@ -1,4 +1,4 @@
-"""The function tools that the tests give to assistants; schemas as pydantic makes them, not strict."""
+"""The function tools of the tests, with schemas as pydantic makes them, and their outputs."""
 
 from __future__ import annotations
 

@@ -37,9 +37,7 @@ async def test_a_run_ends_though_its_helper_is_left(api):
     assistant, thread = await api.scene("Hello")
     api.offline.script.say(STORY, delay=0.3)
 
-    async with api.threads.runs.stream(
-        thread_id=thread.id, assistant_id=assistant.id
-    ) as stream:
+    async with api.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
         async for event in stream:
             if event.event == "thread.message.delta":
                 break

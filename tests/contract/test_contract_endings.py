@@ -46,6 +46,31 @@ async def test_an_incomplete_run_leaves_the_thread_usable(api, runner):
     assert [item["role"] for item in api.asked[1]["input"]] == ["user", "assistant", "user"]
 
 
+async def test_a_run_ends_incomplete_where_its_prompt_does_not_fit(api, runner):
+    """The model is not asked at all, and there is no message."""
+    assistant, thread = await api.scene("word " * 1000)
+
+    run = await runner.run(thread, assistant, max_prompt_tokens=256)
+
+    assert (run.status, run.incomplete_details.reason) == ("incomplete", "max_prompt_tokens")
+    assert (run.usage.total_tokens, await _ended(api, run)) == (0, (None, []))
+    assert api.asked == []
+
+
+async def test_a_full_context_is_shortened(api, runner):
+    """The oldest messages are left out, and the run says so; `auto` is the default."""
+    assistant, thread = await api.scene("old " * 200, model="tiny-context")
+    await api.threads.messages.create(thread.id, role="user", content="Hello")
+    api.refusals = [400]
+
+    run = await runner.run(thread, assistant)
+
+    answer = await api.threads.runs.with_raw_response.retrieve(run.id, thread_id=thread.id)
+    assert run.status == "completed"
+    assert [item["content"][0]["text"] for item in api.asked[0]["input"]] == ["Hello"]
+    assert "oldest messages were left out" in answer.headers["x-shim-notes"]
+
+
 async def test_a_refusal_is_a_part_of_the_message(api, runner):
     """The run is completed, and its message says no."""
     assistant, thread = await api.scene("Do evil")

@@ -14,8 +14,8 @@ def _asks(api, thread, run):
     """One request for an unknown id of each kind."""
     threads, of = api.threads, {"thread_id": thread.id}
     return {
-        "assistant": lambda x: api.client.beta.assistants.retrieve(x),
-        "thread": lambda x: threads.retrieve(x),
+        "assistant": api.client.beta.assistants.retrieve,
+        "thread": threads.retrieve,
         "message": lambda x: threads.messages.retrieve(x, **of),
         "run": lambda x: threads.runs.retrieve(x, **of),
         "run step": lambda x: threads.runs.steps.retrieve(x, **of, run_id=run.id),

@@ -58,9 +58,7 @@ async def test_a_helper_gives_what_came_of_the_run(api):
     """The final run, its messages and its steps."""
     assistant, thread = await api.scene("Hello")
 
-    async with api.threads.runs.stream(
-        thread_id=thread.id, assistant_id=assistant.id
-    ) as stream:
+    async with api.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
         run = await stream.get_final_run()
         messages = await stream.get_final_messages()
         steps = await stream.get_final_run_steps()
@@ -75,9 +73,7 @@ async def test_a_helper_gives_the_text_alone(api):
     assistant, thread = await api.scene("Hello")
     api.offline.script.say("", chunks=["Once", " upon", " a time."])
 
-    async with api.threads.runs.stream(
-        thread_id=thread.id, assistant_id=assistant.id
-    ) as stream:
+    async with api.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
         texts = [text async for text in stream.text_deltas]
 
     assert texts == ["Once", " upon", " a time."]
@@ -217,9 +213,7 @@ async def test_a_failed_run_reaches_the_handler(api):
     assistant, thread = await api.scene("Hello")
     api.offline.script.fail("server_error", "Boom.", partial="Well")
 
-    async with api.threads.runs.stream(
-        thread_id=thread.id, assistant_id=assistant.id
-    ) as stream:
+    async with api.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
         run = await stream.get_final_run()
 
     assert (run.status, run.last_error.message) == ("failed", "Boom.")

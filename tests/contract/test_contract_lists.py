@@ -121,14 +121,18 @@ async def test_empty_cursors_count_as_none(api):
     [
         (
             101,
-            "Invalid 'limit': integer above maximum value. "
-            "Expected a value <= 100, but got 101 instead.",
+            (
+                "Invalid 'limit': integer above maximum value. "
+                "Expected a value <= 100, but got 101 instead."
+            ),
             "integer_above_max_value",
         ),
         (
             0,
-            "Invalid 'limit': integer below minimum value. "
-            "Expected a value >= 1, but got 0 instead.",
+            (
+                "Invalid 'limit': integer below minimum value. "
+                "Expected a value >= 1, but got 0 instead."
+            ),
             "integer_below_min_value",
         ),
     ],

@@ -45,9 +45,7 @@ async def test_no_second_run_is_made_while_one_is_active(api, stream):
     assistant, thread, run = await _waiting(api)
 
     with pytest.raises(openai.BadRequestError) as caught:
-        await api.threads.runs.create(
-            thread_id=thread.id, assistant_id=assistant.id, stream=stream
-        )
+        await api.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id, stream=stream)
 
     text = message_of(caught)
     assert text == f"Thread {thread.id} already has an active run {run.id}."

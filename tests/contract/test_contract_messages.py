@@ -105,9 +105,7 @@ async def test_a_message_can_have_nothing_but_nulls(api):
     thread = await api.threads.create()
     nulls = {"attachments": None, "metadata": None}
 
-    made = await api.threads.messages.create(
-        thread.id, role="user", content="Hi", extra_body=nulls
-    )
+    made = await api.threads.messages.create(thread.id, role="user", content="Hi", extra_body=nulls)
 
     assert (made.model_dump(warnings=False)["attachments"], made.metadata) == ([], {})
 
@@ -173,8 +171,10 @@ async def test_a_message_of_another_thread_is_not_found(api):
         ),
         (
             {"role": "user", "content": "x" * 256_001},
-            "Invalid 'content': string too long. Expected a string with maximum length 256000, "
-            "but got a string with length 256001 instead.",
+            (
+                "Invalid 'content': string too long. Expected a string with maximum length 256000, "
+                "but got a string with length 256001 instead."
+            ),
             "content",
             "string_above_max_length",
         ),
@@ -186,8 +186,10 @@ async def test_a_message_of_another_thread_is_not_found(api):
         ),
         (
             {"role": "user", "content": "Hi", "metadata": {str(n): "x" for n in range(17)}},
-            "Invalid 'metadata': too many properties. Expected an object with at most 16 "
-            "properties, but got an object with 17 properties instead.",
+            (
+                "Invalid 'metadata': too many properties. Expected an object with at most 16 "
+                "properties, but got an object with 17 properties instead."
+            ),
             "metadata",
             "object_above_max_properties",
         ),

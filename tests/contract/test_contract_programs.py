@@ -28,7 +28,7 @@ async def test_the_quickstart_works(api):
 
 
 async def test_a_loop_until_completed_gets_its_messages(api):
-    """semantic-kernel builds its answer from the completed steps, newest first."""
+    """Programs like semantic-kernel build their answer from the completed steps, newest first."""
     assistant, thread = await api.scene("What is the weather in Paris?", tools=[WEATHER])
     run = await api.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
     seen, texts = set(), []
@@ -58,7 +58,7 @@ async def test_a_loop_until_completed_gets_its_messages(api):
 
 
 async def test_answers_are_found_by_their_run(api):
-    """langchain and ag2 walk the whole thread and keep what carries the run's id."""
+    """Programs like langchain and ag2 walk the whole thread and keep what carries the run's id."""
     assistant, thread = await api.scene("One")
     for _ in range(3):
         run = await api.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
@@ -113,7 +113,7 @@ async def test_objects_can_be_dumped_and_validated(api):
 
 
 async def test_a_run_is_stopped_and_the_thread_reused(api):
-    """marvin and agency-swarm probe for an active run, cancel it, and begin another."""
+    """Programs like marvin look for an active run, cancel it, and begin another."""
     assistant, thread = await api.scene("What is the weather in Paris?", tools=[WEATHER])
     first = await api.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
     await api.rested(first)

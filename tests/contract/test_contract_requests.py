@@ -73,7 +73,7 @@ def _headers():
 async def test_include_is_understood_in_every_spelling(api, spelling):
     """Old SDKs and other languages write it in their own ways."""
     assistant, thread = await api.scene("Hello")
-    query = {spelling: INCLUDE}
+    query = {spelling: INCLUDE, "include[]": ""} if spelling == "include" else {spelling: INCLUDE}
     run = await api.threads.runs.create(
         thread_id=thread.id, assistant_id=assistant.id, extra_query=query
     )
@@ -99,14 +99,18 @@ async def test_extra_headers_do_no_harm(api):
     [
         (
             {},
-            "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
-            "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
+            (
+                "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
+                "Please try again by setting the header 'OpenAI-Beta: assistants=v2'."
+            ),
         ),
         (
             {"OpenAI-Beta": "assistants=v1"},
-            "The v1 Assistants API has been deprecated. Please try again by setting the header "
-            "'OpenAI-Beta: assistants=v2'. See the migration guide for more information: "
-            "https://platform.openai.com/docs/assistants/migration.",
+            (
+                "The v1 Assistants API has been deprecated. Please try again by setting the header "
+                "'OpenAI-Beta: assistants=v2'. See the migration guide for more information: "
+                "https://platform.openai.com/docs/assistants/migration."
+            ),
         ),
     ],
     ids=["missing", "v1"],
@@ -149,29 +153,37 @@ async def test_malformed_json_is_refused(api):
         ),
         (
             {"temperature": 3},
-            "Invalid 'temperature': decimal above maximum value. "
-            "Expected a value <= 2, but got 3 instead.",
+            (
+                "Invalid 'temperature': decimal above maximum value. "
+                "Expected a value <= 2, but got 3 instead."
+            ),
             "temperature",
             "decimal_above_max_value",
         ),
         (
             {"tools": [{"type": "function", "function": {"name": "not a name"}}]},
-            "Invalid 'tools[0].function.name': string does not match pattern. "
-            "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+            (
+                "Invalid 'tools[0].function.name': string does not match pattern. "
+                "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+            ),
             "tools[0].function.name",
             "invalid_value",
         ),
         (
             {"tools": [{"type": "code_interpreter"}] * 129},
-            "Invalid 'tools': array too long. Expected an array with maximum length 128, "
-            "but got an array with length 129 instead.",
+            (
+                "Invalid 'tools': array too long. Expected an array with maximum length 128, "
+                "but got an array with length 129 instead."
+            ),
             "tools",
             "array_above_max_length",
         ),
         (
             {"metadata": {"k": "x" * 600}},
-            "Invalid 'metadata.k': string too long. Expected a string with maximum length 512, "
-            "but got a string with length 600 instead.",
+            (
+                "Invalid 'metadata.k': string too long. Expected a string with maximum length 512, "
+                "but got a string with length 600 instead."
+            ),
             "metadata.k",
             "string_above_max_length",
         ),

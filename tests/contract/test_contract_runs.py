@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import openai
 import pytest
@@ -35,6 +36,7 @@ async def test_a_run_shows_its_times_and_its_usage(api, runner):
     assert all(type(at) is int for at in (run.created_at, run.started_at, run.completed_at))
     assert run.usage.prompt_tokens + run.usage.completion_tokens == run.usage.total_tokens
     assert run.usage.model_extra["prompt_token_details"] == {"cached_tokens": 0}
+    assert run.model_dump(warnings=False)["tool_resources"] == {}
 
 
 async def test_a_run_has_a_step_that_names_its_message(api, runner):
@@ -52,6 +54,19 @@ async def test_a_run_has_a_step_that_names_its_message(api, runner):
     assert step.completed_at >= step.created_at
     assert step.usage.total_tokens == run.usage.total_tokens
     assert message.content[0].text.value == "You said: Hello"
+
+
+async def test_ids_are_a_prefix_and_alphanumerics(api, runner):
+    """Programs cut ids out of texts, and tell kinds apart by how they begin."""
+    assistant, thread = await api.scene("Hello")
+
+    run = await runner.run(thread, assistant)
+
+    step = (await api.threads.runs.steps.list(run.id, thread_id=thread.id)).data[0]
+    message = (await api.threads.messages.list(thread.id)).data[0]
+    ids = f"{assistant.id} {thread.id} {run.id} {step.id} {message.id}"
+    word = "[A-Za-z0-9]{24}"
+    assert re.fullmatch(f"asst_{word} thread_{word} run_{word} step_{word} msg_{word}", ids)
 
 
 async def test_a_run_is_queued_when_it_is_created(api):

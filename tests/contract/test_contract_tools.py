@@ -77,7 +77,10 @@ async def test_parallel_calls_share_a_step(api, streamer):
     steps = (await api.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc")).data
     functions = [call.function for call in steps[0].step_details.tool_calls]
     assert [step.type for step in steps] == ["tool_calls", "message_creation"]
-    assert [(f.name, f.output) for f in functions] == [("get_weather", "snow"), ("get_time", "noon")]
+    assert [(f.name, f.output) for f in functions] == [
+        ("get_weather", "snow"),
+        ("get_time", "noon"),
+    ]
     assert await api.text(thread.id) == "get_weather returned: snow get_time returned: noon"
 
 
@@ -91,15 +94,15 @@ async def test_parallel_calls_can_be_forbidden(api, runner):
     assert len(pending(run)) == 1
 
 
-async def test_a_run_can_take_several_rounds(api, runner):
+async def test_a_run_can_take_several_rounds(api, streamer):
     """Each round has a step of its own, and one more comes with the answer."""
     assistant, thread = await api.scene("Plan", tools=[WEATHER, TIME])
     script = api.offline.script
     script.call("get_weather", {"city": "Oslo"}).call("get_time").say("Wait until noon.")
 
-    first = await runner.run(thread, assistant)
-    second = await runner.submit(first, outputs_for(first, "snow"))
-    run = await runner.submit(second, outputs_for(second, "ten"))
+    first = await streamer.run(thread, assistant)
+    second = await streamer.submit(first, outputs_for(first, "snow"))
+    run = await streamer.submit(second, outputs_for(second, "ten"))
 
     steps = (await api.threads.runs.steps.list(run.id, thread_id=thread.id)).data
     kinds = [item["type"] for item in api.asked[2]["input"]]
