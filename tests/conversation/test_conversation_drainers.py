@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import re
@@ -148,6 +150,35 @@ def gone_process():
     code = "from shim.workers import Process; print(Process().owner())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+@pytest.mark.parametrize("way", ["cancelled", "closed"])
+def test_a_loop_that_ends_leaves_the_rest_to_the_next_one(places, way):
+    """A drain whose loop ended in the middle of a call is taken up on another loop."""
+    place = places("async", timeout=5)
+    thread = place.thread("One")
+    place.settle()
+    place.offline.faults.add(ITEMS, method="POST", kind="hang", before=False)
+    place.say(thread, "Two")
+    place.get(asyncio.sleep(0.05))
+    assert any(entry.fault for entry in place.offline.log)
+
+    if way == "cancelled":
+        place.get(cancel_others())
+    place.loop.close()
+    place.loop = asyncio.new_event_loop()
+    gc.collect()
+    place.say(thread, "Three")
+
+    assert place.differences(thread) == []
+
+
+async def cancel_others():
+    """What `asyncio.run` does in the end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def test_a_living_drainer_is_left_alone_until_its_lease_is_over(places):

@@ -257,6 +257,27 @@ class Picky(Offline):
         return super().handle(method, path, query, headers, body)
 
 
+class Narrow(Offline):
+    """An upstream that takes less at a time than it says."""
+
+    def handle(self, method, path, query, headers, body):
+        """Answer a request."""
+        if path.startswith(ITEMS) and len(body) > 300:
+            return Fault(path, status=413).instead()
+        return super().handle(method, path, query, headers, body)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_what_is_too_much_for_one_call_goes_in_several(places, colour):
+    """A call that is refused for its size is made again in smaller ones; nothing is left out."""
+    place = places(colour, offline=Narrow())
+
+    thread = place.thread(*(f"Message {n}" for n in range(10)))
+
+    assert place.differences(thread) == []
+    assert place.state(thread).refused == 0
+
+
 def test_a_conversation_deleted_behind_our_back_is_made_again(place):
     """A conversation that is gone is replaced by a new one that is told everything."""
     thread = place.thread("Weather?")
