@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -65,8 +66,21 @@ class Settings:
                 )
         if self.database_url and not self.database_url.startswith(_SQLITE):
             raise SettingsError(
-                f"SHIM_DATABASE_URL={self.database_url!r} is not a SQLite URL: use "
-                "sqlite:////absolute/path.db (PostgreSQL is not supported yet)"
+                f"SHIM_DATABASE_URL={_without_password(self.database_url)!r} is not a SQLite URL: "
+                "use sqlite:////absolute/path.db (PostgreSQL is not supported yet)"
+            )
+        if self.upstream_url and not self.upstream_url.startswith(("https://", "http://")):
+            raise SettingsError(
+                f"SHIM_UPSTREAM_URL={_without_password(self.upstream_url)!r} is not an address: "
+                "use https://host/v1"
+            )
+        if not isinstance(self.store, bool):
+            raise SettingsError(f"SHIM_STORE={self.store!r} is neither true nor false")
+        if not _is_model_map(self.models):
+            raise SettingsError(_BAD_MODELS.format(self.models))
+        if self.log and not _is_level(self.log):
+            raise SettingsError(
+                f"SHIM_LOG={self.log!r} is not a level: debug, info, warning or error"
             )
 
     @classmethod
@@ -125,16 +139,30 @@ def _models(text: str) -> dict[str, str]:
         models = json.loads(text)
     except ValueError:
         models = None
-    if isinstance(models, dict) and all(isinstance(name, str) for name in models.values()):
-        return models
-    raise SettingsError(
-        f'SHIM_MODELS={text!r} is not a JSON object of model names: use {{"gpt-4": "gpt-5.1"}}'
+    if _is_model_map(models):
+        return dict(models)
+    raise SettingsError(_BAD_MODELS.format(text))
+
+
+_BAD_MODELS = 'SHIM_MODELS={0!r} is not a JSON object of model names: use {{"gpt-4": "gpt-5.1"}}'
+
+
+def _is_model_map(models: Any) -> bool:
+    return isinstance(models, Mapping) and all(
+        isinstance(old, str) and isinstance(new, str) for old, new in models.items()
     )
 
 
+def _is_level(name: str) -> bool:
+    return isinstance(logging.getLevelName(name.upper()), int)
+
+
+def _without_password(url: str) -> str:
+    """A URL as it may be shown; errors end up in logs."""
+    return re.sub(r"//[^/@]*@", "//***@", url)
+
+
 def _log_at(level: str) -> None:
-    if not isinstance(logging.getLevelName(level.upper()), int):
-        raise SettingsError(f"SHIM_LOG={level!r} is not a level: debug, info, warning or error")
     log.setLevel(level.upper())
     if not any(not isinstance(handler, logging.NullHandler) for handler in log.handlers):
         handler = logging.StreamHandler()

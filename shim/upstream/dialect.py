@@ -49,7 +49,10 @@ AZURE = Dialect(
 GENERIC = Dialect(name="generic", conversations=None, retrieve=False, image_file_id=False)
 
 _NAMED = {dialect.name: dialect for dialect in (OPENAI, AZURE, GENERIC)}
-_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_AZURE_SERVICES = ("openai", "cognitiveservices", "services.ai")
+_AZURE_HOSTS = tuple(
+    f".{service}.azure.{cloud}" for service in _AZURE_SERVICES for cloud in ("com", "us", "cn")
+)
 
 
 def by_name(name: str) -> Dialect:

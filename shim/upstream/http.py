@@ -292,7 +292,14 @@ def _body(status: int, content: bytes) -> Json:
         return parsed
     if status < 400:
         raise Unreachable("the upstream answered with something that is not JSON", sent=True)
-    return {"error": {"message": _message(parsed, content) or f"HTTP {status}"}}
+    return {"error": {**_flat(parsed), "message": _message(parsed, content) or f"HTTP {status}"}}
+
+
+def _flat(parsed: Any) -> Json:
+    """What a flat error says besides its message."""
+    if not isinstance(parsed, dict):
+        return {}
+    return {key: parsed[key] for key in ("type", "param", "code") if parsed.get(key) is not None}
 
 
 def _message(parsed: Any, content: bytes) -> str:
