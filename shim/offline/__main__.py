@@ -19,6 +19,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m shim.offline", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds a response takes")
+    parser.add_argument(
+        "--indexing-delay", type=float, default=0.0, help="seconds until a file can be searched"
+    )
     parser.add_argument("--log", help="file that gets a JSON line for each request")
     return parser.parse_args()
 
@@ -40,10 +43,14 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Offline(delay=arguments.delay, observe=observe).serve(arguments.port) as served:
+    offline = Offline(
+        delay=arguments.delay, indexing_delay=arguments.indexing_delay, observe=observe
+    )
+    with offline.serve(arguments.port) as served:
         sys.stdout.write(served.url + "\n")
         sys.stdout.flush()
         stop.wait()
+    offline.close()
 
 
 if __name__ == "__main__":

@@ -33,12 +33,12 @@ def cite(
     shown: Sequence[ContainerFile],
 ) -> Say:
     """A message with its citations: of search results, of files by name, of images shown."""
-    text = _Text(results, say.leak)
+    text = _Text(results, say.leak, free=say.chunks is None)
     chunks = [each for chunk in say.chunks or [say.text] for each in text.add(chunk)]
     whole = "".join(chunks)
     linked = [_link(match, files) for match in _LINK.finditer(whole)]
     cited = [_container(file, 0, 0) for file in shown] + [each for each in linked if each]
-    fixed = chunks if say.chunks is not None or say.leak == "split" else None
+    fixed = chunks if say.chunks is not None or say.leak else None
     annotations = (*say.annotations, *text.annotations, *cited)
     return replace(say, text=whole, chunks=fixed, annotations=annotations)
 
@@ -46,8 +46,9 @@ def cite(
 class _Text:
     """Takes places of citations out of a text that comes in chunks, none of them cut."""
 
-    def __init__(self, results: Sequence[Json], leak: str) -> None:
+    def __init__(self, results: Sequence[Json], leak: str, *, free: bool) -> None:
         self._results = results
+        self._free = free
         self._leak = leak
         self._length = 0
         self.annotations: list[Json] = []
@@ -75,7 +76,7 @@ class _Text:
         self._length += len(text)
         if not text:
             return []
-        return tokens.split(text) if self._leak == "split" else [text]
+        return tokens.split(text) if self._leak and self._free else [text]
 
     def _citation(self, number: int) -> list[str]:
         result = self._results[number]

@@ -81,7 +81,7 @@ def store_id() -> str:
 
 def batch_id() -> str:
     """The id of a new batch of files for a vector store."""
-    return "vsfb_" + secrets.token_hex(16)
+    return f"vsfb_ibj_{_stamp()}{secrets.token_hex(12)}"
 
 
 def container_id() -> str:

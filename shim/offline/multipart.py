@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
+from email.utils import collapse_rfc2231_value
 
 from shim.offline.wire import Json, Refused
 
@@ -53,11 +54,19 @@ def _headers(head: bytes) -> Message:
 
 
 def _field(headers: Message, content: bytes) -> tuple[str, str | Upload]:
-    name = headers.get_param("name", header="content-disposition")
-    filename = headers.get_filename()
+    name = str(headers.get_param("name", header="content-disposition"))
+    filename = _filename(headers)
     if filename is None:
-        return str(name), content.decode("utf-8", "replace")
-    return str(name), Upload(filename.replace("\\", "/").rsplit("/", 1)[-1], content)
+        return name, content.decode("utf-8", "replace")
+    return name, Upload(filename.replace("\\", "/").rsplit("/", 1)[-1], content)
+
+
+def _filename(headers: Message) -> str | None:
+    """A file's name; `filename*` goes before `filename` where there are both (RFC 6266)."""
+    given = headers.get_params(header="content-disposition") or []
+    named = [value for name, value in given if name == "filename"]
+    named.sort(key=lambda value: isinstance(value, tuple))
+    return collapse_rfc2231_value(named[-1]) if named else None
 
 
 def _put(fields: Json, name: str, value: str | Upload) -> None:

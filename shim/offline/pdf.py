@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
 
 __all__ = ["text_of_pdf"]
 
@@ -20,7 +19,8 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r?\n|.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
-_NEW_LINE = (b"T*", b"Td", b"TD", b"Tm", b"'", b'"')
+_NEW_LINE = (b"T*", b"Td", b"TD", b"Tm")
+_SHOW_ON_NEXT = (b"'", b'"')
 _GAP = -180.0
 """A move to the right within a line, in thousandths of an em, that stands for a blank."""
 
@@ -43,20 +43,20 @@ def _decoded(head: bytes, body: bytes) -> bytes:
 
 def _block(block: bytes) -> str:
     """The text of one BT ... ET."""
-    return "".join(_pieces(block)).replace("\r", "\n")
-
-
-def _pieces(block: bytes) -> Iterator[str]:
+    pieces: list[str] = []
     inside = False
     for token in _TOKEN.findall(block):
         if token in (b"[", b"]"):
             inside = token == b"["
         elif token[:1] in (b"(", b"<"):
-            yield _string(token)
+            pieces.append(_string(token))
+        elif token in _SHOW_ON_NEXT:
+            pieces.insert(len(pieces) - 1, "\n")
         elif token in _NEW_LINE:
-            yield "\n"
+            pieces.append("\n")
         elif inside and token[:1] in b"-.0123456789" and float(token) < _GAP:
-            yield " "
+            pieces.append(" ")
+    return "".join(pieces).replace("\r", "\n")
 
 
 def _string(token: bytes) -> str:

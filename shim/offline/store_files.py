@@ -221,4 +221,4 @@ def cancel_batch(service: Service, request: Request, key: str, batch_id: str) ->
 def batch_files(service: Service, request: Request, key: str, batch_id: str) -> Response:
     """GET /vector_stores/{id}/file_batches/{batch}/files."""
     now = service.state.clock.now()
-    return _page(request, [each.brief(now) for each in _batch(service, key, batch_id).files])
+    return _page(request, [each.object(now) for each in _batch(service, key, batch_id).files])

@@ -69,27 +69,17 @@ class StoreFile:
 
     def object(self, now: float) -> Json:
         """The file as its store shows it, in the recorded order."""
-        head = self.brief(now)
-        return {
-            "id": head["id"],
-            "object": head["object"],
-            "usage_bytes": self.usage_bytes(now),
-            **{name: head[name] for name in ("created_at", "vector_store_id", "status")},
-            "last_error": head["last_error"],
-            "chunking_strategy": self.strategy,
-            "attributes": self.attributes,
-        }
-
-    def brief(self, now: float) -> Json:
-        """The file as its batch shows it: fewer keys, as recorded."""
         status = self.status(now)
         return {
             "id": self.file.id,
             "object": "vector_store.file",
+            "usage_bytes": self.usage_bytes(now),
             "created_at": self.created_at,
             "vector_store_id": self.store_id,
             "status": status,
             "last_error": _UNREADABLE if status == "failed" else None,
+            "chunking_strategy": self.strategy,
+            "attributes": self.attributes,
         }
 
 
@@ -101,10 +91,7 @@ _UNREADABLE: Json = {
 
 def as_made(made: Json) -> Json:
     """What creating it answers: indexing never ends before the answer (recorded)."""
-    if made["status"] == "cancelled":
-        return made
-    shown = {**made, "status": "in_progress", "last_error": None}
-    return {**shown, "usage_bytes": 0} if "usage_bytes" in made else shown
+    return {**made, "usage_bytes": 0, "status": "in_progress", "last_error": None}
 
 
 def counts(files: Iterable[StoreFile], now: float) -> Json:
