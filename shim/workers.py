@@ -1,7 +1,7 @@
 """Work that outlasts the call which started it, in both colours.
 
-Knows threads, tasks, and how a process is named on its machine. Knows nothing of runs: what it is
-given is a coroutine or a stream of events, and its one promise is that these end by themselves.
+Knows threads and tasks. Knows nothing of runs: what it is given is a coroutine or a stream of
+events, and its one promise is that these end by themselves.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import os
 import threading
 import time
-import uuid
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import Any
 
 from shim import drive
 from shim.core.wire import Event
+from shim.process import Process
 from shim.turns import Turns
 
 __all__ = ["AsyncWorkers", "BlockingWorkers", "Process"]
@@ -34,80 +32,6 @@ PATIENCE = 5.0
 """Seconds a source waits for a reader who has stopped; then it runs on, and the events are kept."""
 
 Work = Coroutine[Any, Any, None]
-
-_LOOP = "~"
-_LOOPS: weakref.WeakValueDictionary[str, asyncio.AbstractEventLoop] = weakref.WeakValueDictionary()
-"""The loops that have worked in this process: all clients in it have to know which have ended."""
-
-
-class Process:
-    """Names this process such that another on the same machine can tell whether it has ended."""
-
-    def __init__(self) -> None:
-        self._names: dict[int, str] = {}
-
-    def owner(self) -> str:
-        """`host/boot/pid namespace:pid:start time`; another name after a fork."""
-        pid = os.getpid()
-        if pid not in self._names:
-            self._names[pid] = f"{_place()}:{pid}:{_started(pid) or '-'}"
-        return self._names[pid]
-
-    def gone(self, owner: str) -> bool:
-        """Whether that process, or its loop, has certainly ended; False where nobody can know."""
-        process, _, loop = owner.partition(_LOOP)
-        if process == Process.owner(self):
-            return bool(loop) and _is_over(loop)
-        here = Process.owner(self).rsplit(":", 2)[0]
-        match process.rsplit(":", 2):
-            case [place, pid, started] if place == here and not here.endswith("?"):
-                return pid.isdigit() and not _alive(int(pid), started)
-            case _:
-                return False
-
-
-def _is_over(loop: str) -> bool:
-    """Whether a loop of this process runs no more."""
-    known = _LOOPS.get(loop)
-    return known is None or known.is_closed()
-
-
-def _place() -> str:
-    """What must be equal for a process id to mean the same process."""
-    return f"{os.uname().nodename}/{_boot()}/{_namespace()}"
-
-
-def _boot() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{uuid.getnode():x}"  # random where there is no address: such a name matches no other
-
-
-def _namespace() -> str:
-    if not Path("/proc/self").exists():
-        return "host"  # macOS has no namespaces
-    with suppress(OSError):
-        return os.readlink("/proc/self/ns/pid").removeprefix("pid:")  # noqa: PTH115 - not a path
-    return "?"
-
-
-def _alive(pid: int, started: str) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it exists and belongs to somebody else
-    now = _started(pid)
-    return now is None or started in {"-", now}
-
-
-def _started(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat; an ended process that nobody has reaped yet starts at `ended`."""
-    with suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "ended" if fields[0] in "ZX" and int(fields[17]) <= 1 else fields[19]
-    return None
 
 
 class _Handed(AsyncGenerator[Event, None]):
@@ -137,18 +61,32 @@ class _Pulled(_Handed):
         # A finalizer holds the source from outside, so that it is not swept up with the stream.
         self._leave = weakref.finalize(self, lambda: spawn(_drain(source)))
         self._leave.atexit = False
+        self._lock = threading.Lock()
+        self._pulling = self._left = False
 
     async def __anext__(self) -> Event:
-        if not self._leave.alive:
-            raise StopAsyncIteration
+        with self._lock:
+            if not self._leave.alive:
+                raise StopAsyncIteration
+            self._pulling = True
         try:
-            return await self._source.__anext__()
+            event = await self._source.__anext__()
         except BaseException:
             self._leave.detach()
             raise
+        with self._lock:
+            self._pulling = False
+        if self._left:
+            self._leave()
+            raise StopAsyncIteration
+        return event
 
     def leave(self) -> None:
-        self._leave()
+        with self._lock:
+            self._left = True
+            pulling = self._pulling
+        if not pulling:  # else another thread is at it, and leaves when it has its event
+            self._leave()
 
 
 async def _drain(source: AsyncGenerator[Event, None]) -> None:
@@ -260,7 +198,11 @@ class _Feed:
         """The reader is gone; the garbage collector says so too, in whatever thread it runs."""
         self.left = True
         with suppress(RuntimeError):  # the loop is closed, and nobody waits
-            self._loop.call_soon_threadsafe(self._room.release)
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._room.release()
+        self.queue.put_nowait(StopAsyncIteration())
 
 
 class _Fed(_Handed):
@@ -296,18 +238,11 @@ class AsyncWorkers(Process):
         super().__init__()
         self._tasks: set[asyncio.Task[None]] = set()
         self._aside: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
-        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, str] = (
-            weakref.WeakKeyDictionary()
-        )
         self._turns = Turns()
 
     def owner(self) -> str:
         """The process's name, and that of the loop: its tasks end with it."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._loops:
-            self._loops[loop] = uuid.uuid4().hex
-            _LOOPS[self._loops[loop]] = loop
-        return f"{super().owner()}{_LOOP}{self._loops[loop]}"
+        return self.owner_in(asyncio.get_running_loop())
 
     def spawn(self, work: Work, *, aside: bool = False) -> None:
         """Run the coroutine as a task that outlives the caller's."""

@@ -18,12 +18,12 @@ SOURCES = {
 # Lowest first: a module imports from its own layer and those below it (design, section 8). The
 # longest name that fits a module says where it belongs.
 LAYERS = (
-    ("shim.errors", "shim.drive"),
+    ("shim.errors", "shim.drive", "shim.process"),
     ("shim.core.wire", "shim.core.ids", "shim.core.records", "shim.core.objects"),
     ("shim.core.ports",),
     ("shim.translate",),
     ("shim.core",),
-    ("shim.storage", "shim.upstream", "shim.workers"),
+    ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
     ("shim.conversation",),
     ("shim.settings",),
     ("shim", "shim.client", "shim.transport", "shim.module_client"),

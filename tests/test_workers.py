@@ -15,7 +15,8 @@ import pytest
 
 from shim import drive
 from shim.core.wire import Event
-from shim.workers import AsyncWorkers, BlockingWorkers, Process, _started
+from shim.process import Process, _started
+from shim.workers import AsyncWorkers, BlockingWorkers
 
 PLACE_OF_NOBODY = "elsewhere/boot/1:1:1"
 

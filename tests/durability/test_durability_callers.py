@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from durability_place import until_async
 
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
-# a loop that ends leaves sockets and tasks behind: whoever collects them complains
-LOOSE_ENDS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 BOTH = pytest.mark.parametrize("dialect", ["openai", "generic"])
+
+
+@pytest.fixture
+def collected():
+    """What the test left behind is collected before the next one."""
+    yield
+    for _ in range(3):
+        gc.collect()
+
+
+def leaves_loose_ends(test):
+    """Mark a test whose loop ends before its tasks and sockets, which complain when collected."""
+    ignoring = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    return ignoring(pytest.mark.usefixtures("collected")(test))
 
 
 @pytest.fixture
@@ -194,7 +208,7 @@ def test_a_task_cancelled_while_a_polled_run_begins(place, client, chat, left):
     left()
 
 
-@LOOSE_ENDS
+@leaves_loose_ends
 @BOTH
 @pytest.mark.parametrize("same_client", [True, False], ids=["same client", "new client"])
 def test_created_in_one_loop_and_polled_in_another(place, chat, left, dialect, same_client):
@@ -222,7 +236,7 @@ def test_created_in_one_loop_and_polled_in_another(place, chat, left, dialect, s
     left()
 
 
-@LOOSE_ENDS
+@leaves_loose_ends
 @BOTH
 def test_a_loop_that_ends_in_the_middle_of_a_stream(place, client, chat, left):
     """A stream whose loop ends is finished by the next look, which does not wait for a lease."""
@@ -239,7 +253,7 @@ def test_a_loop_that_ends_in_the_middle_of_a_stream(place, client, chat, left):
     left()
 
 
-@LOOSE_ENDS
+@leaves_loose_ends
 @pytest.mark.parametrize("dialect", ["generic"])
 @pytest.mark.parametrize("stream", [False, True], ids=["polled", "streamed"])
 def test_a_loop_that_is_closed_under_its_tasks(place, client, chat, *, sound, finished, stream):
@@ -295,7 +309,7 @@ def test_a_cancel_is_seen_in_the_middle_of_a_stream(place, client, chat, *, soun
     sound(chat.thread, chat.assistant)
 
 
-@LOOSE_ENDS
+@leaves_loose_ends
 @BOTH
 def test_a_conversation_over_several_loops(place, chat):
     """A client that is used in one `asyncio.run` after another asks the model once a turn."""
@@ -315,3 +329,50 @@ def test_a_conversation_over_several_loops(place, chat):
 
     assert statuses == ["completed"] * 3
     assert len(place.posts()) == 3
+
+
+@BOTH
+def test_a_stream_closed_from_another_thread(client, chat, left):
+    """A stream that another thread closes ends for its reader, and its run goes on."""
+    events = client.beta.threads.runs.create(
+        thread_id=chat.thread, assistant_id=chat.assistant, stream=True
+    )
+    reading = threading.Event()
+
+    def read():
+        for event in events:
+            if event.event == "thread.message.delta":
+                reading.set()
+        return event.event
+
+    with ThreadPoolExecutor(1) as pool:
+        last = pool.submit(read)
+        assert reading.wait(5)
+        events.close()
+
+    assert last.result() == "thread.message.delta"
+    left()
+
+
+def test_an_async_stream_closed_by_another_task(place, chat, left):
+    """An async stream that another task closes ends for its reader at once."""
+
+    async def read(client):
+        events = await client.beta.threads.runs.create(
+            thread_id=chat.thread, assistant_id=chat.assistant, stream=True
+        )
+        await _until_a_delta(events)
+        task = asyncio.create_task(_until_the_end(events))
+        await asyncio.sleep(0)
+        await events.close()
+        await asyncio.wait_for(task, 0.3)
+
+    asynchronously(place, read)
+
+    left()
+
+
+async def _until_the_end(events):
+    with suppress(Exception):  # some SDKs tell the reader that the stream is closed
+        async for _ in events:
+            pass
