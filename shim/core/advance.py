@@ -56,6 +56,7 @@ class Worker:
         self._target = target
         self._translator = RunTranslator(run)
         self._unwritten: Sequence[Change] = ()
+        self._last: Sequence[Change] = ()
         self._checked = world.now()
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -98,20 +99,31 @@ class Worker:
             await asking.prepare()
             await self._start(asking)
             yield run_told(self._run)
-            stream = await asking.ask(self._world.upstream.open)
+            async with aclosing(self._asked(asking)) as events:
+                async for event in events:
+                    yield event
         except OutOfTokens as limit:
             for event in await self._stop_short(str(limit)):
                 yield event
-            return
         except Refused as refused:
             self._run = self._noted(asking)
             for event in await self._end("failed", refused.error):
                 yield event
-            return
-        self._run = self._noted(asking)
-        async with aclosing(self._read(stream)) as events:
-            async for event in events:
-                yield event
+
+    async def _asked(self, asking: Asking) -> AsyncGenerator[Event, None]:
+        """The response, asked for again where it says itself that its input was too long."""
+        while True:
+            stream = await asking.ask(self._world.upstream.open)
+            self._run = self._noted(asking)
+            async with aclosing(self._read(stream)) as events:
+                async for event in events:
+                    yield event
+            outcome = self._translator.outcome
+            if outcome is None or not outcome.overflow or not asking.shortened():
+                break
+            self._translator = RunTranslator(self._run)
+        for event in await self._settle(self._last):
+            yield event
 
     async def _start(self, asking: Asking) -> None:
         """Say, before the request goes out, that it may have gone out."""
@@ -121,25 +133,22 @@ class Worker:
         await self._save(started)
 
     def _noted(self, asking: Asking) -> Run:
-        return replace(self._run, notes=tuple(dict.fromkeys([*self._run.notes, *asking.notes])))
+        notes = tuple(dict.fromkeys([*self._run.notes, *asking.notes]))
+        return replace(self._run, notes=notes, halvings=asking.halvings)
 
     async def _read(self, stream: Stream) -> AsyncGenerator[Event, None]:
-        last: Sequence[Change] | None = None
         async with aclosing(stream), aclosing(self._payloads(stream)) as payloads:
             async for payload in payloads:
                 changes = self._translator.feed(payload, self._world.now())
                 if self._translator.outcome is not None:
-                    last = changes
-                    break
+                    self._last = changes
+                    return
                 await self._keep(changes)
                 for change in changes:
                     if (event := change.event()) is not None:
                         yield event
                 await self._check()
-        if last is None:
-            last = await self._recovered()
-        for event in await self._settle(last):
-            yield event
+        self._last = await self._recovered()
 
     async def _payloads(self, stream: Stream) -> AsyncGenerator[Json, None]:
         """The stream's payloads; a broken connection is its end."""

@@ -6,13 +6,12 @@ did not carry it out: it refused it, or was never reached.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from shim.core.ports import Answer, Request, World
 from shim.core.records import Run
-from shim.core.wire import Json, Target
+from shim.core.wire import Json, Target, encode_compact
 from shim.errors import ShimError, Unreachable
 from shim.translate.failures import (
     droppable,
@@ -29,6 +28,7 @@ __all__ = ["Asking", "NoBackground", "OutOfTokens", "Refused"]
 _MIN_OUTPUT_TOKENS = 16
 _HALVINGS = 4
 _BYTES_PER_TOKEN = 4
+_TOKENS_PER_IMAGE = 800
 
 
 class _Answered(Protocol):
@@ -69,7 +69,7 @@ class Asking:
         self._groups: list[Group] = []
         self._current: Sequence[Json] = ()
         self._refused: frozenset[str] = frozenset()
-        self._halvings = 0
+        self.halvings = run.halvings
         self.notes: list[str] = []
 
     async def foresee(self) -> Sequence[str]:
@@ -93,6 +93,8 @@ class Asking:
         run, ledger, plain = self._run, self._world.ledger, self._dialect.plain_history
         history = await ledger.history(run.thread_id)
         self._groups = input_groups(run, history, plain=plain, pairs=self._world.pairs)
+        for _ in range(self.halvings):
+            self._groups = halved(self._groups) or self._groups
         stored = self._dialect.store and self._world.store
         items = await ledger.turn_items(run.id)
         self._current = replayed(items, stored=stored, plain=plain)
@@ -159,7 +161,7 @@ class Asking:
     async def _adapted(self, body: Json, request: Json) -> bool:
         """Whether the request was changed such that it may be taken now."""
         if is_overflow(body):
-            return self._shortened()
+            return self.shortened()
         name = droppable(body, request)
         if name is None:
             return False
@@ -169,12 +171,13 @@ class Asking:
             await self._world.ledger.remember_refused(server, model, name)
         return True
 
-    def _shortened(self) -> bool:
+    def shortened(self) -> bool:
+        """Leave out the older half of the thread; False where the run does not want that."""
         strategy = (self._run.truncation_strategy or {}).get("type", "auto")
         shorter = halved(self._groups)
-        if strategy != "auto" or shorter is None or self._halvings == _HALVINGS:
+        if strategy != "auto" or shorter is None or self.halvings == _HALVINGS:
             return False
-        self._halvings += 1
+        self.halvings += 1
         self._groups = shorter
         self._note("the oldest messages were left out: the model's context was full")
         return True
@@ -202,11 +205,13 @@ class Asking:
         """
         body = self._body(background=False)
         counted = {key: body[key] for key in _COUNTED if key in body}
-        size = len(json.dumps(counted, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        if size <= enough or not self._dialect.input_tokens:
-            return size if size <= enough else size // _BYTES_PER_TOKEN
-        tokens = await self._counted(counted)
-        return size // _BYTES_PER_TOKEN if tokens is None else tokens
+        images = _images(counted)
+        size = len(encode_compact(counted)) - sum(len(url) for url in images)
+        if size <= enough and not images:
+            return size
+        tokens = await self._counted(counted) if self._dialect.input_tokens else None
+        estimate = size // _BYTES_PER_TOKEN + len(images) * _TOKENS_PER_IMAGE
+        return estimate if tokens is None else tokens
 
     async def _counted(self, body: Json) -> int | None:
         request = Request("POST", "/responses/input_tokens", self._target, body)
@@ -219,6 +224,13 @@ class Asking:
 
 
 _COUNTED = ("model", "input", "instructions", "tools")
+
+
+def _images(body: Json) -> list[str]:
+    """The addresses of the images of an input: their length says nothing of their tokens."""
+    contents = [item.get("content") for item in body["input"]]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return [part.get("image_url") or "" for part in parts if part.get("type") == "input_image"]
 
 
 def message_has_attachments(entry: Any) -> bool:

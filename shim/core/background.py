@@ -22,7 +22,7 @@ from shim.core.settling import stopped_short
 from shim.core.wire import Json, Target
 from shim.errors import Lost, ShimError
 
-__all__ = ["begin"]
+__all__ = ["begin", "begin_again"]
 
 log = logging.getLogger("shim")
 
@@ -39,6 +39,18 @@ async def begin(world: World, looks: Looks, run: Run, target: Target) -> tuple[s
     beginning = _Beginning(world, looks, run, target)
     await world.workers.finish(beginning.guarded(beginning.first()))
     return beginning.notes()
+
+
+async def begin_again(world: World, looks: Looks, run: Run, target: Target) -> bool:
+    """Ask once more, for a response that was too long, with less; False where it cannot be less."""
+    asking = Asking(world, run, target)
+    await asking.prepare()
+    if not asking.shortened():
+        return False
+    notes = tuple(dict.fromkeys([*run.notes, *asking.notes]))
+    shorter = replace(run, sent=run.sent - 1, halvings=asking.halvings, notes=notes)
+    await begin(world, looks, replace(shorter, response_id=None), target)
+    return True
 
 
 class _Beginning:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from shim.core.assistants import Assistants
+from shim.core.background import begin_again
 from shim.core.conflicts import internal_error, unusable
 from shim.core.looks import Looks
 from shim.core.messages import Messages
@@ -46,7 +47,7 @@ class Engine:
     """The Assistants API over a World."""
 
     def __init__(self, world: World) -> None:
-        looks = Looks(world)
+        looks = Looks(world, begin_again)
         assistants, threads = Assistants(world), Threads(world)
         runs = Runs(world, threads, assistants, looks)
         self._endpoints = _endpoints(

@@ -8,7 +8,7 @@ since there is no response id to ask by, fails and says so. Nothing is stuck pas
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from shim.core.leases import held
@@ -25,6 +25,8 @@ from shim.translate.events import RunTranslator
 __all__ = ["Looks"]
 
 log = logging.getLogger("shim")
+
+Again = Callable[[World, "Looks", Run, Target], Awaitable[bool]]
 
 _LOOK_SECONDS = 1.0
 _CANCEL_SECONDS = 5.0
@@ -52,10 +54,14 @@ _UNREADABLE = {
 
 
 class Looks:
-    """Looks at runs for the calls that see them."""
+    """Looks at runs for the calls that see them.
 
-    def __init__(self, world: World) -> None:
+    `again` asks once more for a response that failed because its input was too long, if it can.
+    """
+
+    def __init__(self, world: World, again: Again) -> None:
         self._world = world
+        self._again = again
 
     async def active(self, thread_id: str, target: Target) -> Run | None:
         """The thread's active run as it is now, or None."""
@@ -157,8 +163,14 @@ class Looks:
         if translator.outcome is None:
             log.warning("run %s: unknown status %s", run.id, response.get("status"))
             return stored
+        if translator.outcome.overflow and await self._asked_again(stored, target):
+            return await self._world.ledger.run(run.thread_id, run.id) or stored
         changes += _unclaimed(steps, changes, when)
         return await self._save(settled(run, translator.outcome, translator, changes, when), target)
+
+    async def _asked_again(self, run: Run, target: Target) -> bool:
+        in_time = self._world.now() < run.expires_at
+        return in_time and await self._again(self._world, self, run, target)
 
     async def _begun(self, run: Run) -> tuple[list[Step], list[Message]]:
         """What an earlier worker made of the same response, oldest first."""

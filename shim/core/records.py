@@ -116,7 +116,9 @@ class Run:
     """A run: what the caller sees, what is sent upstream, and who works on it.
 
     `sent` counts the responses asked for, `response_id` names the latest once it is known, `used`
-    sums their tokens. `owner` and `lease_until` say who works on the run and how long that counts.
+    sums their tokens. `halvings` counts how often half of the earlier messages was left out because
+    the model's context was full. `owner` and `lease_until` say who works on the run and how long
+    that counts.
     """
 
     id: str
@@ -150,6 +152,7 @@ class Run:
     notes: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     sent: int = 0
+    halvings: int = 0
     response_id: str | None = None
     background: bool = False
     cancelled_by: float | None = None

@@ -42,7 +42,8 @@ class Outcome:
 
     `calls` are the function calls now waiting, as `required_action` lists them. `items` are the
     response's output items as they came. `reason` is the upstream's for an incomplete response;
-    `error` is the run's `last_error` for a failed one.
+    `error` is the run's `last_error` for a failed one; `overflow` says that it failed because its
+    input was too long, before it gave anything.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Outcome:
     calls: Sequence[Json] = ()
     reason: str | None = None
     error: Json | None = None
+    overflow: bool = False
 
 
 def usage_of(response: Json) -> Usage:

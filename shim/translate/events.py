@@ -21,7 +21,7 @@ from shim.core.wire import Json
 from shim.translate.calls import Calls, whole
 from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
-from shim.translate.failures import error_of, last_error
+from shim.translate.failures import error_of, is_overflow, last_error
 from shim.translate.ordering import (
     MESSAGE_OVER,
     Names,
@@ -120,8 +120,9 @@ class RunTranslator:
             status = event["type"].removeprefix("response.")
         used = usage_of(response)
         if status in ("failed", "cancelled"):
-            error = last_error(error_of(response))
-            self.outcome = Outcome(status, used, self._all_items(response), error=error)
+            error, items = last_error(error_of(response)), self._all_items(response)
+            full = self._is_full(response)
+            self.outcome = Outcome(status, used, items, error=error, overflow=full)
             return []
         return self._closed(response, status, used, now)
 
@@ -182,9 +183,13 @@ class RunTranslator:
         return [*items, *(item for group in self._calls for item in group.items())]
 
     def _failed(self, event: Json, _now: float) -> list[Change]:
-        error = last_error(error_of(event))
-        self.outcome = Outcome("failed", Usage(), self._items, error=error)
+        error, full = last_error(error_of(event)), self._is_full(event)
+        self.outcome = Outcome("failed", Usage(), self._items, error=error, overflow=full)
         return []
+
+    def _is_full(self, body: Json) -> bool:
+        """Whether nothing came of the response because its input was too long."""
+        return is_overflow(body) and not self._spoken
 
     # items
 
