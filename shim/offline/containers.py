@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shim.offline import lists, objects, parameters, refusals
+from shim.offline import lists, objects, parameters, refusals, shapes
 from shim.offline.multipart import Upload
 from shim.offline.sandboxes import ContainerFile
 from shim.offline.service import Request, Service, answer, download
@@ -22,9 +22,14 @@ __all__ = [
     "retrieve_file",
 ]
 
-_CREATE = dict.fromkeys(
-    ("name", "file_ids", "expires_after", "memory_limit", "network_policy", "skills"), ""
-)
+_CREATE: dict[str, str] = {
+    "name": "a string",
+    "file_ids": "an array",
+    "expires_after": "an object",
+    "memory_limit": "a string",
+    "network_policy": "an object",
+    "skills": "an array",
+}
 _MEMORY = ("1g", "4g", "16g", "64g")
 _MOST_MINUTES = 20
 
@@ -32,15 +37,16 @@ _MOST_MINUTES = 20
 def create(service: Service, request: Request) -> Response:
     """POST /containers."""
     body = request.object()
-    parameters.check_names(body, _CREATE)
+    parameters.check_shape(body, _CREATE)
     if body.get("name") is None:
         raise refusals.missing("name")
     memory = body.get("memory_limit")
     if memory is not None and memory not in _MEMORY:
         raise refusals.unsupported_value("memory_limit", memory, _MEMORY)
+    keys = shapes.strings(body.get("file_ids"), "file_ids")
     made = service.state.sandboxes.create(
         body["name"],
-        [service.state.uploads.get(key) for key in body.get("file_ids") or []],
+        [service.state.uploads.get(key) for key in keys],
         minutes=_minutes(body.get("expires_after")),
         memory_limit=memory,
         network_policy=body.get("network_policy"),
@@ -51,8 +57,6 @@ def create(service: Service, request: Request) -> Response:
 def _minutes(given: Any) -> int:
     if given is None:
         return _MOST_MINUTES
-    if not isinstance(given, dict):
-        raise refusals.wrong_type("expires_after", "an object", given)
     for name in ("anchor", "minutes"):
         if given.get(name) is None:
             raise refusals.missing(f"expires_after.{name}")
@@ -96,9 +100,12 @@ def create_file(service: Service, request: Request, key: str) -> Response:
     upload = body.get("file")
     if isinstance(upload, Upload):
         return answer(container.upload(upload.filename, upload.content).object())
-    if body.get("file_id") is None:
+    chosen = body.get("file_id")
+    if chosen is None:
         raise refusals.missing("file")
-    return answer(container.take(service.state.uploads.get(body["file_id"])).object())
+    if not isinstance(chosen, str):
+        raise refusals.wrong_type("file_id", "a string", chosen)
+    return answer(container.take(service.state.uploads.get(chosen)).object())
 
 
 def _file(service: Service, key: str, file_id: str) -> ContainerFile:

@@ -34,6 +34,8 @@ def check_filter(given: Any, param: str) -> None:
     kind = given.get("type")
     if kind is None:
         raise refusals.missing(f"{param}.type")
+    if not isinstance(kind, str):
+        raise refusals.wrong_type(f"{param}.type", "a string", kind)
     if kind in _COMPOUNDS:
         if not isinstance(given.get("filters"), list):
             raise refusals.missing(f"{param}.filters")
@@ -79,8 +81,13 @@ def _check_comparison(given: Json, param: str) -> None:
     for name in ("key", "value"):
         if given.get(name) is None:
             raise refusals.missing(f"{param}.{name}")
-    if given["type"] in ("in", "nin") and not isinstance(given["value"], list):
-        raise refusals.wrong_type(f"{param}.value", "an array", given["value"])
+    if not isinstance(given["key"], str):
+        raise refusals.wrong_type(f"{param}.key", "a string", given["key"])
+    value, several = given["value"], given["type"] in ("in", "nin")
+    if several and not isinstance(value, list):
+        raise refusals.wrong_type(f"{param}.value", "an array", value)
+    if not several and not isinstance(value, str | int | float):
+        raise refusals.wrong_type(f"{param}.value", "one of a string, number or boolean", value)
 
 
 def passes(attributes: Json, given: Json | None) -> bool:

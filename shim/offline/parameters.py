@@ -8,7 +8,13 @@ from typing import Any
 from shim.offline import refusals, tools
 from shim.offline.wire import Json, Refused
 
-__all__ = ["check_count", "check_create", "check_metadata", "check_names"]
+__all__ = [
+    "check_count",
+    "check_create",
+    "check_metadata",
+    "check_names",
+    "check_shape",
+]
 
 _COUNT: dict[str, str] = {
     "conversation": "reference",
@@ -70,9 +76,14 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
     "an array": (list,),
     "reference": (str, dict),
     "choice": (str, dict),
+    "query": (str, list),
 }
 
-_WORDS = {"reference": "one of a string or an object", "choice": "one of a string or an object"}
+_WORDS = {
+    "reference": "one of a string or an object",
+    "choice": "one of a string or an object",
+    "query": "one of a string or an array of strings",
+}
 
 _RANGES: tuple[tuple[str, str, float, float | None], ...] = (
     ("temperature", "decimal", 0, 2),
@@ -136,6 +147,12 @@ def check_names(body: Json, known: dict[str, str]) -> None:
             raise _moved(name)
         if name not in known:
             raise refusals.unknown(name)
+
+
+def check_shape(body: Json, known: dict[str, str]) -> None:
+    """Refuse parameters that do not exist or are of another type; `known` names the types."""
+    check_names(body, known)
+    _check_types(body, known)
 
 
 def _moved(name: str) -> Refused:

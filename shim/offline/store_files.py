@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from shim.offline import extraction, filters, ids, lists, objects, parameters, refusals
+from shim.offline import extraction, filters, ids, lists, objects, parameters, refusals, shapes
 from shim.offline.service import Request, Service, answer
-from shim.offline.stores import AUTO, Batch, StoreFile, VectorStore, as_made
+from shim.offline.stores import AUTO, Batch, StoreFile, as_made
 from shim.offline.uploads import StoredFile
 from shim.offline.wire import Json, Refused, Response
 
@@ -25,8 +25,17 @@ __all__ = [
     "update",
 ]
 
-_FILE = dict.fromkeys(("file_id", "attributes", "chunking_strategy"), "")
-_BATCH = dict.fromkeys(("file_ids", "files", "attributes", "chunking_strategy"), "")
+_FILE: dict[str, str] = {
+    "file_id": "a string",
+    "attributes": "an object",
+    "chunking_strategy": "an object",
+}
+_BATCH: dict[str, str] = {
+    "file_ids": "an array",
+    "files": "an array",
+    "attributes": "an object",
+    "chunking_strategy": "an object",
+}
 _STATES = ("in_progress", "completed", "failed", "cancelled")
 _MAX_BATCH = 2000
 _DOCUMENTED = "https://platform.openai.com/docs/assistants/tools/file-search/supported-files"
@@ -36,8 +45,6 @@ def strategy_of(given: Any) -> Json:
     """A chunking strategy as it is kept: always static."""
     if given is None or given == {"type": "auto"}:
         return AUTO
-    if not isinstance(given, dict):
-        raise refusals.wrong_type("chunking_strategy", "an object", given)
     if given.get("type") != "static":
         kinds = ("auto", "static")
         raise refusals.unsupported_value("chunking_strategy.type", given.get("type"), kinds)
@@ -71,8 +78,7 @@ def _whole(static: Json, name: str, least: int, most: int) -> int:
 
 def stored(service: Service, keys: Any, param: str, most: int) -> list[StoredFile]:
     """The uploaded files of some ids, all of which can be searched."""
-    if not isinstance(keys, list):
-        raise refusals.wrong_type(param, "an array of strings", keys)
+    keys = shapes.strings(keys, param)
     if len(keys) > most:
         raise refusals.too_many(param, most, len(keys))
     missing = [key for key in keys if key not in service.state.uploads]
@@ -95,18 +101,19 @@ def _check_supported(files: list[StoredFile], param: str) -> None:
 def create(service: Service, request: Request, key: str) -> Response:
     """POST /vector_stores/{id}/files."""
     store = service.state.stores.live(key)
-    made = _put(service, store, request.object(), "")
+    made = service.state.stores.put(store, *_read(service, request.object(), ""))
     return answer(as_made(made.object(service.state.clock.now())))
 
 
-def _put(service: Service, store: VectorStore, body: Json, at: str) -> StoreFile:
-    parameters.check_names(body, _FILE)
+def _read(service: Service, body: Json, at: str) -> tuple[StoredFile, Json, Json]:
+    """A file that is to come into a store, how to cut it, and its attributes."""
+    parameters.check_shape(body, _FILE)
     if body.get("file_id") is None:
         raise refusals.missing(f"{at}file_id")
     attributes = filters.check_attributes(body.get("attributes"))
     strategy = strategy_of(body.get("chunking_strategy"))
     (file,) = stored(service, [body["file_id"]], f"{at}file_id", 1)
-    return service.state.stores.put(store, file, strategy, attributes)
+    return file, strategy, attributes
 
 
 def _found(service: Service, key: str, file_id: str) -> StoreFile:
@@ -141,7 +148,7 @@ def retrieve(service: Service, request: Request, key: str, file_id: str) -> Resp
 def update(service: Service, request: Request, key: str, file_id: str) -> Response:
     """POST /vector_stores/{id}/files/{file}: its attributes are replaced."""
     found, body = _found(service, key, file_id), request.object()
-    parameters.check_names(body, {"attributes": ""})
+    parameters.check_shape(body, {"attributes": "an object"})
     if "attributes" not in body:
         raise refusals.missing("attributes")
     found.attributes = filters.check_attributes(body["attributes"])
@@ -167,8 +174,9 @@ def content(service: Service, request: Request, key: str, file_id: str) -> Respo
 def create_batch(service: Service, request: Request, key: str) -> Response:
     """POST /vector_stores/{id}/file_batches."""
     store, body = service.state.stores.live(key), request.object()
-    parameters.check_names(body, _BATCH)
-    files = [_put(service, store, each, f"files[{n}].") for n, each in enumerate(_members(body))]
+    parameters.check_shape(body, _BATCH)
+    read = [_read(service, each, f"files[{n}].") for n, each in enumerate(_members(body))]
+    files = [service.state.stores.put(store, *each) for each in read]
     now = service.state.clock
     made = Batch(ids.batch_id(), store.id, now.stamp(), files)
     store.batches[made.id] = made
@@ -179,24 +187,29 @@ def create_batch(service: Service, request: Request, key: str) -> Response:
 
 def _members(body: Json) -> list[Json]:
     """A batch's files one by one, each with its attributes and chunking."""
-    given, keys = body.get("files"), body.get("file_ids")
-    if (given is None) == (keys is None):
-        if given is None:
-            raise refusals.missing("file_ids")
+    if body.get("files") is not None and body.get("file_ids") is not None:
         text = (
             "Mutually exclusive parameters. Ensure you are only providing one of: "
             "'file_ids' or 'files'."
         )
         raise Refused(text, code="mutually_exclusive_parameters")
-    name, members = ("files", given) if keys is None else ("file_ids", keys)
-    if not isinstance(members, list):
-        raise refusals.wrong_type(name, "an array", members)
+    name = "files" if body.get("files") is not None else "file_ids"
+    members = body.get(name)
+    if members is None:
+        raise refusals.missing(name)
     if len(members) > _MAX_BATCH:
         raise refusals.too_many(name, _MAX_BATCH, len(members))
     if name == "files":
-        return members
+        return _objects(members)
     shared = {each: body.get(each) for each in ("attributes", "chunking_strategy")}
-    return [{"file_id": each, **shared} for each in members]
+    return [{"file_id": key, **shared} for key in shapes.strings(members, name)]
+
+
+def _objects(members: list[Any]) -> list[Json]:
+    for index, each in enumerate(members):
+        if not isinstance(each, dict):
+            raise refusals.wrong_type(f"files[{index}]", "an object", each)
+    return members
 
 
 def _batch(service: Service, key: str, batch_id: str) -> Batch:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from shim.offline import filters, refusals, schemas
+from shim.offline import filters, refusals, schemas, shapes
 from shim.offline.wire import Json, Refused
 
 __all__ = ["check_choice", "check_format", "check_tools", "echo_format", "echo_tools"]
@@ -77,7 +77,8 @@ def _check_container(container: Any, param: str) -> None:
     for key in container:
         if key not in ("type", "file_ids", "memory_limit", "network_policy"):
             raise refusals.unknown(f"{param}.{key}")
-    files, memory = container.get("file_ids") or [], container.get("memory_limit")
+    files = shapes.strings(container.get("file_ids"), f"{param}.file_ids")
+    memory = container.get("memory_limit")
     if len(files) > _MAX_CONTAINER_FILES:
         raise refusals.too_many(f"{param}.file_ids", _MAX_CONTAINER_FILES, len(files))
     if memory is not None and memory not in _MEMORY:
@@ -128,9 +129,7 @@ def _check_name(name: Any, param: str) -> None:
 
 def _check_stores(tools: list[Json]) -> None:
     for index, tool in enumerate(tools):
-        stores = tool.get("vector_store_ids") or []
-        if not isinstance(stores, list):
-            raise refusals.wrong_type(f"tools[{index}].vector_store_ids", "an array", stores)
+        stores = shapes.strings(tool.get("vector_store_ids"), f"tools[{index}].vector_store_ids")
         if len(stores) > _MAX_STORES:
             # as the live service was seen to word it in August 2026
             text = f"Invalid input: maximum of {_MAX_STORES} vector stores allowed."

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from shim.offline import filters, lists, objects, parameters, refusals, store_files
+from shim.offline import filters, lists, objects, parameters, refusals, shapes, store_files
 from shim.offline.service import Request, Service, answer
 from shim.offline.stores import Hit, VectorStore
 from shim.offline.wire import Json, Response
 
 __all__ = ["create", "delete", "listing", "retrieve", "search", "update"]
 
-_CREATE = dict.fromkeys(
-    ("file_ids", "name", "description", "expires_after", "chunking_strategy", "metadata"), ""
-)
-_UPDATE = dict.fromkeys(("name", "description", "expires_after", "metadata"), "")
-_SEARCH = dict.fromkeys(
-    ("query", "rewrite_query", "max_num_results", "filters", "ranking_options"), ""
-)
+_UPDATE: dict[str, str] = {
+    "name": "a string",
+    "description": "a string",
+    "expires_after": "an object",
+    "metadata": "an object",
+}
+_CREATE: dict[str, str] = {
+    **_UPDATE,
+    "file_ids": "an array",
+    "chunking_strategy": "an object",
+}
+_SEARCH: dict[str, str] = {
+    "query": "query",
+    "rewrite_query": "a boolean",
+    "max_num_results": "an integer",
+    "filters": "an object",
+    "ranking_options": "an object",
+}
 _MAX_DAYS = 365
 _MAX_FILES = 500
 
@@ -25,7 +36,7 @@ _MAX_FILES = 500
 def create(service: Service, request: Request) -> Response:
     """POST /vector_stores."""
     body = request.object()
-    parameters.check_names(body, _CREATE)
+    parameters.check_shape(body, _CREATE)
     parameters.check_metadata(body.get("metadata"))
     strategy = store_files.strategy_of(body.get("chunking_strategy"))
     files = store_files.stored(service, body.get("file_ids") or [], "file_ids", _MAX_FILES)
@@ -52,8 +63,6 @@ def _just_made(store: VectorStore, now: float) -> Json:
 def _expiry(given: Any) -> Json | None:
     if given is None:
         return None
-    if not isinstance(given, dict):
-        raise refusals.wrong_type("expires_after", "an object", given)
     for name in ("anchor", "days"):
         if given.get(name) is None:
             raise refusals.missing(f"expires_after.{name}")
@@ -87,7 +96,7 @@ def update(service: Service, request: Request, key: str) -> Response:
     """POST /vector_stores/{id}."""
     store = service.state.stores.live(key)
     body = request.object()
-    parameters.check_names(body, _UPDATE)
+    parameters.check_shape(body, _UPDATE)
     parameters.check_metadata(body.get("metadata"))
     if "expires_after" in body:
         store.expires_after = _expiry(body["expires_after"])
@@ -109,10 +118,11 @@ def delete(service: Service, request: Request, key: str) -> Response:  # noqa: A
 def search(service: Service, request: Request, key: str) -> Response:
     """POST /vector_stores/{id}/search."""
     body = request.object()
-    parameters.check_names(body, _SEARCH)
+    parameters.check_shape(body, _SEARCH)
     if body.get("query") is None:
         raise refusals.missing("query")
-    queries = [body["query"]] if isinstance(body["query"], str) else list(body["query"])
+    query = body["query"]
+    queries = [query] if isinstance(query, str) else shapes.strings(query, "query")
     filters.check_search(body, "")
     hits = service.state.stores.search([key], queries, body.get("filters"))
     threshold = (body.get("ranking_options") or {}).get("score_threshold") or 0.0

@@ -266,7 +266,7 @@ def test_stores_are_checked(client, body, param, code):
 
 
 def test_batches_are_checked(client):
-    """A batch names files in one way, not in two and not in none."""
+    """A batch names files in one way; if one of them is not there, none comes in."""
     store = client.vector_stores.create()
     path, key = f"/vector_stores/{store.id}/file_batches", upload(client)
 
@@ -277,6 +277,10 @@ def test_batches_are_checked(client):
     with pytest.raises(openai.NotFoundError, match="File batch with id 'vsfb_a' not found"):
         client.vector_stores.file_batches.retrieve("vsfb_a", vector_store_id=store.id)
 
+    with pytest.raises(openai.NotFoundError):
+        client.vector_stores.file_batches.create(store.id, file_ids=[key, "file-a"])
+
+    assert client.vector_stores.retrieve(store.id).file_counts.total == 0
     assert refused(neither)[1] == "file_ids"
     assert refused(both)[2] == "mutually_exclusive_parameters"
 
