@@ -147,7 +147,7 @@ def claim(place, thread, owner, until):
 
 def gone_process():
     """The name of a process that has ended."""
-    code = "from shim.workers import Process; print(Process().owner())"
+    code = "from shim.workers import BlockingWorkers; print(BlockingWorkers().owner())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
