@@ -62,7 +62,8 @@ def command(*, model: str, keep: bool, offline: bool, seconds: int) -> None:
             click.echo(_REAL.format(url=client.base_url, model=model))
             with client:
                 _walk(client, settings, model, seconds, keep=keep)
-            click.echo(f"\nAnswered by {model} at {client.base_url}")
+            answered = settings.models.get(model, model)
+            click.echo(f"\nAnswered by {answered} at {client.base_url}")
     click.echo(_NEXT)
 
 
@@ -124,9 +125,9 @@ def _walk(client: OpenAI, settings: Settings, model: str, seconds: int, *, keep:
             f"The demo could not go on: {error}\n`shim doctor` checks the key and the connection."
         ) from error
     finally:
-        if keep:
+        if keep and walk.thread_id:
             click.echo(f"\nKept: shim threads show {walk.thread_id}")
-        else:
+        elif not keep:
             with suppress(OpenAIError):
                 walk.tidy()
 

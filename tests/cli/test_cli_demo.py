@@ -64,6 +64,15 @@ def test_with_a_key_the_upstream_is_asked(shell, offline, reached):
     assert "embedded" not in result.output
 
 
+def test_a_replaced_model_is_named(shell, offline, reached):
+    """Where SHIM_MODELS replaces the model, the one that answered is named."""
+    result = shell("demo", "--model", "gpt-old", SHIM_MODELS='{"gpt-old": "gpt-new"}', **reached)
+
+    assert result.exit_code == 0, result.output
+    assert {post.body["model"] for post in offline.posts()} == {"gpt-new"}
+    assert "Answered by gpt-new at " in result.output
+
+
 def test_the_key_can_be_shims_own(shell, offline, reached):
     """SHIM_UPSTREAM_URL and SHIM_UPSTREAM_KEY stand for the client's."""
     own = {
