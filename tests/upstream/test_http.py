@@ -297,7 +297,7 @@ def test_a_broken_stream_is_unreachable(lane):
     async def work():
         stream = await upstream.open(post())
         async for payload in stream.events():
-            got.append(payload)  # noqa: PERF401 - it breaks half way
+            got.append(payload)
 
     with pytest.raises(Unreachable, match="reset") as caught:
         lane.run(work())
