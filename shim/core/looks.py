@@ -19,7 +19,6 @@ from shim.core.records import ACTIVE, Message, Run, Step
 from shim.core.settling import Settled, closings, ended, settled
 from shim.core.wire import Json, Target
 from shim.errors import Lost, Unreachable
-from shim.translate.changes import Change
 from shim.translate.events import RunTranslator
 
 __all__ = ["Looks"]
@@ -165,8 +164,8 @@ class Looks:
             return stored
         if translator.outcome.overflow and await self._asked_again(stored, target):
             return await self._world.ledger.run(run.thread_id, run.id) or stored
-        changes += _unclaimed(steps, changes, when)
-        return await self._save(settled(run, translator.outcome, translator, changes, when), target)
+        after = settled(run, translator.outcome, translator, changes, when)
+        return await self._save(_closed(after, steps, messages, when), target)
 
     async def _asked_again(self, run: Run, target: Target) -> bool:
         in_time = self._world.now() < run.expires_at
@@ -204,8 +203,18 @@ def _moment(given: object, run: Run, latest: float) -> float | None:
     return min(max(float(given), float(run.created_at)), latest)
 
 
-def _unclaimed(steps: Sequence[Step], changes: Sequence[Change], now: float) -> list[Change]:
-    """Close steps that an earlier worker began and the whole response does not have."""
-    claimed = {change.record.id for change in changes if change.record is not None}
-    left = [s for s in steps if s.id not in claimed and s.status == "in_progress"]
-    return closings("failed", left, (), now)
+def _closed(
+    after: Settled, steps: Sequence[Step], messages: Sequence[Message], now: float
+) -> Settled:
+    """Close besides what an earlier worker began and the whole response does not have."""
+    batch = after.batch
+    claimed = {record.id for record in (*batch.new, *batch.changed)}
+    rest = closings(
+        "failed",
+        [step for step in steps if step.id not in claimed and step.status == "in_progress"],
+        [each for each in messages if each.id not in claimed and each.status == "in_progress"],
+        now,
+    )
+    closed = [change.record for change in rest if change.record is not None]
+    return replace(after, batch=replace(batch, changed=[*batch.changed, *closed]))
+

@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import openai
 import pytest
@@ -174,7 +175,9 @@ def test_a_newer_schema_is_refused(place, client, chat):
     assert place.rows("SELECT version FROM shim_schema") == [{"version": 99}]
 
 
-@pytest.mark.parametrize("where", ["below a file", "a folder", "no database", "read-only"])
+@pytest.mark.parametrize(
+    "where", ["below a file", "a folder", "no database", "read-only", "no place"]
+)
 def test_a_database_that_cannot_be_used(tmp_path, place, where):
     """Where no database can be kept, the error names the file and the setting."""
     file = unusable(tmp_path, where)
@@ -202,8 +205,10 @@ def unusable(folder, where):
         case "no database":
             (folder / "shim.db").write_text("no database at all, but a text of some length" * 99)
             return folder / "shim.db"
-        case _:
+        case "read-only":
             return read_only(folder / "shim.db")
+        case _:
+            return Path("/proc/shim.db")  # where it is not there, its folder cannot be made
 
 
 def read_only(file):
