@@ -217,4 +217,3 @@ def _closed(
     )
     closed = [change.record for change in rest if change.record is not None]
     return replace(after, batch=replace(batch, changed=[*batch.changed, *closed]))
-
