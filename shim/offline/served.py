@@ -78,7 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if "chunked" in self.headers.get("transfer-encoding", ""):
             return b"".join(self._chunks())
-        return self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError  # its sender left: half a request is none
+        return body
 
     def _chunks(self) -> Any:
         while (size := int(self.rfile.readline().split(b";")[0], 16)) > 0:
