@@ -13,11 +13,10 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from bench_canned import async_client, client, response_events, settings
-from bench_rounds import Row, alternate, compared
+from bench_rounds import Row, alternate, clock, compared
 
 __all__ = ["streams"]
 
@@ -117,27 +116,27 @@ def _response(stock: Any) -> Any:
 
 
 def _read(begin: Any, wanted: str) -> Timed:
-    began = perf_counter()
+    began = clock()
     seen, first = 0, began
     with begin() as events:
         for event in events:
             if getattr(event, "event", None) == wanted or getattr(event, "type", None) == wanted:
                 seen += 1
                 if seen == 1:
-                    first = perf_counter()
-    return first - began, (perf_counter() - first) / max(seen - 1, 1)
+                    first = clock()
+    return first - began, (clock() - first) / max(seen - 1, 1)
 
 
 async def _aread(begin: Any, wanted: str) -> Timed:
-    began = perf_counter()
+    began = clock()
     seen, first = 0, began
     async with await begin() as events:
         async for event in events:
             if getattr(event, "event", None) == wanted or getattr(event, "type", None) == wanted:
                 seen += 1
                 if seen == 1:
-                    first = perf_counter()
-    return first - began, (perf_counter() - first) / max(seen - 1, 1)
+                    first = clock()
+    return first - began, (clock() - first) / max(seen - 1, 1)
 
 
 def _recorded(ours: Any, thread: str, assistant: str) -> list[bytes]:
