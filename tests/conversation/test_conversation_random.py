@@ -145,7 +145,7 @@ class Program(RuleBasedStateMachine):
 
 TestProgram = Program.TestCase
 TestProgram.settings = settings(
-    max_examples=25,
+    max_examples=12,
     stateful_step_count=15,
     deadline=None,
     database=None,

@@ -63,7 +63,7 @@ def row_of(record):
 
 @pytest.mark.parametrize("kind", COLUMNS)
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
