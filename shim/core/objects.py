@@ -9,6 +9,8 @@ and that server left out: a message's `status`, `incomplete_details`, `incomplet
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shim.core.records import ACTIVE, Assistant, Message, Run, Step, Thread, Usage
 from shim.core.wire import Json
 
@@ -24,6 +26,7 @@ __all__ = [
     "thread",
     "thread_event",
     "thread_read",
+    "without_texts",
 ]
 
 _NO_FILES: Json = {"code_interpreter": {"file_ids": []}}
@@ -173,6 +176,26 @@ def _step(record: Step, expires_at: int | None) -> Json:
         "usage": None if record.status == "in_progress" else _usage(record.usage or Usage()),
         "metadata": {},
     }
+
+
+def without_texts(record: Step) -> Step:
+    """A step without the texts that a file search found: they are shown when asked for (spec 5)."""
+    calls = record.step_details.get("tool_calls")
+    if not calls or all(call["type"] != "file_search" for call in calls):
+        return record
+    details = {**record.step_details, "tool_calls": [_without_texts(call) for call in calls]}
+    return replace(record, step_details=details)
+
+
+def _without_texts(call: Json) -> Json:
+    if call["type"] != "file_search":
+        return call
+    searched = call["file_search"]
+    results = [
+        {key: value for key, value in result.items() if key != "content"}
+        for result in searched.get("results") or ()
+    ]
+    return {**call, "file_search": {**searched, "results": results}}
 
 
 def deleted(kind: str, object_id: str) -> Json:

@@ -68,7 +68,7 @@ class Runs:
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
-        includes(asked.query)
+        included = includes(asked.query)
         check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
         thread = await self._threads.find(asked)
         assistant = await self._assistant(asked)
@@ -77,7 +77,7 @@ class Runs:
         now = self._world.now()
         given = asked.body.get("additional_messages") or ()
         messages = [new_message(body, thread.id, now) for body in given]
-        run = self._new(asked, assistant, thread)
+        run = replace(self._new(asked, assistant, thread), include=tuple(included))
         await self._check_something_to_run(run, messages)
         try:
             await self._world.ledger.add_run(run, Batch(new=messages, mirror=mirrored(messages)))
@@ -87,14 +87,15 @@ class Runs:
 
     async def create_with_thread(self, asked: Asked) -> Reply:
         """POST /threads/runs: makes the thread too."""
-        includes(asked.query)
+        included = includes(asked.query)
         check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
         assistant = await self._assistant(asked)
         given = asked.body.get("thread") or {}
         thread, batch = self._threads.begin(given, asked.target, "thread.")
         ignored = [f"thread.{key}" for key in _NOT_OF_A_THREAD if given.get(key) is not None]
         notes = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
-        run = replace(self._new(asked, assistant, thread), notes=notes)
+        made = self._new(asked, assistant, thread)
+        run = replace(made, notes=notes, include=tuple(included))
         await self._check_something_to_run(run, batch.new)
         await self._world.ledger.add_thread_and_run(asked.tenant, thread, run, batch)
         created = Event("thread.created", objects.thread_event(thread))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shim.core import conflicts, objects, pages
 from shim.core.params import ListParams, includes, list_params
 from shim.core.ports import World
 from shim.core.records import Step
 from shim.core.requests import Asked
 from shim.core.runs import Runs
-from shim.core.wire import Reply
+from shim.core.wire import Json, Reply
 
 __all__ = ["Steps"]
 
@@ -22,18 +24,18 @@ class Steps:
 
     async def retrieve(self, asked: Asked) -> Reply:
         """GET one step."""
-        includes(asked.query)
+        show = _shown(asked)
         run = await self._runs.find(asked)
-        return Reply(body=objects.step(await self._find(run.id, asked.id("step"))))
+        return Reply(body=show(await self._find(run.id, asked.id("step"))))
 
     async def list(self, asked: Asked) -> Reply:
         """GET a run's steps."""
-        includes(asked.query)
+        show = _shown(asked)
         params = list_params(asked.query)
         run = await self._runs.find(asked)
         await self._check_cursors(run.id, params)
         found = await self._world.ledger.steps(run.id, params)
-        return Reply(body=pages.page(found, params.limit, objects.step))
+        return Reply(body=pages.page(found, params.limit, show))
 
     async def _find(self, run_id: str, step_id: str) -> Step:
         record = await self._world.ledger.step(run_id, step_id)
@@ -45,3 +47,10 @@ class Steps:
         for cursor in (params.after, params.before):
             if cursor is not None:
                 await self._find(run_id, cursor)
+
+
+def _shown(asked: Asked) -> Callable[[Step], Json]:
+    """How steps are shown to the call: with the texts that a search found, if it asks for them."""
+    if includes(asked.query):
+        return objects.step
+    return lambda step: objects.step(objects.without_texts(step))

@@ -16,13 +16,15 @@ __all__ = ["Change", "Outcome", "usage_of"]
 class Change:
     """Something that happened to a step or message: to be stored, to be told, or both.
 
-    `name` is the event's (None: only stored). `new` records are put in, others replaced.
+    `name` is the event's (None: only stored). `new` records are put in, others replaced. `told` is
+    the record as the caller gets it, where that is not all that is stored.
     """
 
     name: str | None
     record: Message | Step | None = None
     new: bool = False
     delta: Json | None = None
+    told: Step | None = None
 
     def event(self) -> Event | None:
         """The event to tell the caller, if any."""
@@ -33,7 +35,7 @@ class Change:
         assert self.record is not None
         if isinstance(self.record, Message):
             return Event(self.name, message(self.record))
-        return Event(self.name, step_event(self.record))
+        return Event(self.name, step_event(self.told or self.record))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shim.core.ids import mint
+from shim.core.objects import without_texts
 from shim.core.records import Message, Run, Step, Usage
 from shim.core.wire import Json
 from shim.translate.calls import Calls, whole
 from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
 from shim.translate.failures import error_of, is_overflow, last_error
+from shim.translate.hosted import HOSTED, Hosted
 from shim.translate.ordering import (
     MESSAGE_OVER,
     Names,
@@ -54,6 +56,7 @@ class RunTranslator:
         self._step: Step | None = None
         self._writing: Writing | None = None
         self._calls: list[Calls] = []
+        self._hosted: Hosted | None = None
         self._finished: Counter[str] = Counter()
         self._items: list[Json] = []
         self._spoken = False
@@ -67,6 +70,7 @@ class RunTranslator:
             "response.output_item.done": self._item_done,
             "response.output_text.delta": self._text,
             "response.refusal.delta": self._refusal,
+            "response.output_text.annotation.added": self._annotated,
             "response.function_call_arguments.delta": self._arguments,
             "response.completed": self._ended,
             "response.incomplete": self._ended,
@@ -97,9 +101,11 @@ class RunTranslator:
             message = ended_message(self._writing.written(), ENDINGS[ending], now)
             changes.append(Change("thread.message.incomplete", message))
             open_steps.append(self._step)
-        elif self._step is not None and self._step.type == "message_creation":
+        elif self._hosted is not None:
+            open_steps.append(self._hosted.record())
+        elif self._step is not None and not self._waits(self._step):
             step = completed_step(self._step, now, Usage() if open_steps else used)
-            changes.append(Change("thread.run.step.completed", step))
+            changes.append(self._told(step))
         for place, step in enumerate(open_steps, 1):
             counted = replace(step, usage=used if place == len(open_steps) else Usage())
             ended = ended_step(counted, ending, now, error)
@@ -170,7 +176,10 @@ class RunTranslator:
             else:
                 done = completed_step(parked, now, parked.usage or Usage())
                 changes.append(Change("thread.run.step.completed", done))
-        if last is not None and last.type == "message_creation":
+        if self._hosted is not None:
+            last = self._step = self._hosted.record()
+            self._hosted = None
+        if last is not None and not self._waits(last):
             changes.append(self._complete_step(now, used))
         self._step = None
         return changes
@@ -200,6 +209,8 @@ class RunTranslator:
                 return self._open_message(now)
             case "function_call" if not is_wrapper(item, self._run.tools):
                 return self._open_call(item, names_of(event, item), now)
+            case kind if kind in HOSTED:
+                return self._open_hosted(item, now)
             case _:
                 return []
 
@@ -227,6 +238,8 @@ class RunTranslator:
                 if inner:
                     return [c for call in inner for c in self._call(call, names_of({}, call), now)]
                 return self._call(item, names | names_of({}, item), now)
+            case kind if kind in HOSTED:
+                return self._hosted_done(item, now)
             case _:
                 return []
 
@@ -241,7 +254,7 @@ class RunTranslator:
         step = self._take_known("message_creation")
         record = self._message_of(step) if step else self._new_message(now)
         step = step or self._new_step("message_creation", now, record)
-        self._step, self._writing, self._spoken = step, Writing(record), True
+        self._step, self._writing, self._spoken = step, self._new_writing(record), True
         fresh = record.id not in self._messages
         return [
             *changes,
@@ -260,8 +273,8 @@ class RunTranslator:
     def _piece(self, event: Json, kind: str, now: float) -> list[Change]:
         changes = [] if self._writing is not None else self._open_message(now)
         if event.get("delta") and self._writing is not None:
-            entry = self._writing.add(event.get("content_index", 0), kind, event["delta"])
-            changes.append(self._message_delta(entry))
+            entries = self._writing.add(event.get("content_index", 0), kind, event["delta"])
+            changes += map(self._message_delta, entries)
         return changes
 
     def _settled(self, item: Json) -> list[Change]:
@@ -272,8 +285,20 @@ class RunTranslator:
             kind = "refusal" if part.get("type") == "refusal" else "text"
             whole = part.get("refusal" if kind == "refusal" else "text")
             if isinstance(whole, str):
-                deltas.append(self._writing.settle(index, kind, whole))
-        return [self._message_delta(entry) for entry in deltas if entry is not None]
+                noted = part.get("annotations") or ()
+                deltas += self._writing.settle(index, kind, whole, noted)
+        return [self._message_delta(entry) for entry in deltas]
+
+    def _annotated(self, event: Json, _now: float) -> list[Change]:
+        annotation = event.get("annotation")
+        if self._writing is None or not isinstance(annotation, dict):
+            return []
+        entries = self._writing.annotate(event.get("content_index", 0), annotation)
+        return [self._message_delta(entry) for entry in entries]
+
+    def _new_writing(self, record: Message) -> Writing:
+        # the first marker of a run is numbered as the recorded ones were
+        return Writing(record, self._run.sent + 3, lambda _annotation: None)
 
     def _message_delta(self, entry: Json) -> Change:
         assert self._writing is not None
@@ -307,16 +332,9 @@ class RunTranslator:
 
     def _open_call(self, item: Json, names: Names, now: float) -> list[Change]:
         changes: list[Change] = []
-        if self._step is None or self._step.type != "tool_calls":
-            changes = self._make_way(now)
-            known = self._take_known("tool_calls")
-            self._spoken = True
-            self._step = known or self._new_step("tool_calls", now)
+        if self._step is None or not self._waits(self._step):
+            changes, self._step = self._tool_step(now)
             self._calls.append(Calls(self._step))
-            changes += [
-                Change("thread.run.step.created", self._step, new=known is None),
-                Change("thread.run.step.in_progress", self._step),
-            ]
         group = self._calls[-1]
         return [*changes, _step_delta(group.step, group.open(item, names))]
 
@@ -337,23 +355,65 @@ class RunTranslator:
         best = max(self._calls, key=lambda group: group.fit(names), default=None)
         return best if best is not None and best.fit(names) > 0 else None
 
+    # hosted tools
+
+    def _open_hosted(self, item: Json, now: float) -> list[Change]:
+        changes, step = self._tool_step(now)
+        self._step, self._hosted = step, HOSTED[item["type"]](step, self._run, item)
+        return changes + self._hosted_deltas(self._hosted.opened())
+
+    def _hosted_done(self, item: Json, now: float) -> list[Change]:
+        """The call is done; its step completes when the next begins or the response ends."""
+        changes = [] if self._hosted is not None else self._open_hosted(item, now)
+        assert self._hosted is not None
+        changes += self._hosted_deltas(self._hosted.finish(item))
+        self._step, self._hosted = self._hosted.record(), None
+        return [*changes, Change(None, self._step)]
+
+    def _hosted_deltas(self, entries: Sequence[Json]) -> list[Change]:
+        assert self._hosted is not None
+        return [_step_delta(self._hosted.step, entry) for entry in entries]
+
     # steps
+
+    def _tool_step(self, now: float) -> tuple[list[Change], Step]:
+        """A new step for calls, and what is told of it."""
+        changes = self._make_way(now)
+        known = self._take_known("tool_calls")
+        self._spoken = True
+        step = known or self._new_step("tool_calls", now)
+        return [
+            *changes,
+            Change("thread.run.step.created", step, new=known is None),
+            Change("thread.run.step.in_progress", step),
+        ], step
+
+    def _waits(self, step: Step) -> bool:
+        """Whether a step is one of those whose function calls the caller answers."""
+        return any(group.step.id == step.id for group in self._calls)
 
     def _make_way(self, now: float) -> list[Change]:
         """Close what is open before the next step begins."""
         changes = []
         if self._writing is not None:
             changes.append(self._finish_message(now, None))
-        if self._step is not None and self._step.type == "message_creation":
+        if self._hosted is not None:
+            self._step, self._hosted = self._hosted.record(), None
+        if self._step is not None and not self._waits(self._step):
             changes.append(self._complete_step(now, Usage()))
         self._step = None
         return changes
+
+    def _told(self, step: Step) -> Change:
+        """A completed step, told with the texts found only to those who asked for them."""
+        shown = step if self._run.include else without_texts(step)
+        return Change("thread.run.step.completed", step, told=shown)
 
     def _complete_step(self, now: float, used: Usage) -> Change:
         assert self._step is not None
         done = completed_step(self._step, now, used)
         self._step = None
-        return Change("thread.run.step.completed", done)
+        return self._told(done)
 
     def _take_known(self, kind: str) -> Step | None:
         return self._known.pop(0) if self._known and self._known[0].type == kind else None

@@ -35,11 +35,21 @@ def message_text(message: Message) -> str:
 def _part_text(part: Json) -> str:
     match part["type"]:
         case "text":
-            return str(part["text"]["value"])
+            return _unmarked(part["text"])
         case "refusal":
             return str(part["refusal"])
         case _:
             return ""
+
+
+def _unmarked(text: Json) -> str:
+    """The text without the markers of its citations: models imitate what they are shown."""
+    value = str(text["value"])
+    for note in reversed(text.get("annotations") or ()):
+        start, end = note.get("start_index"), note.get("end_index")
+        if note.get("type") == "file_citation" and value[start:end] == note.get("text"):
+            value = value[:start] + value[end:]
+    return value
 
 
 def _assistant_content(message: Message, *, plain: bool) -> str | list[Json]:

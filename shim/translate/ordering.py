@@ -23,6 +23,7 @@ MESSAGE_OVER = "shim.message_over"
 
 _PIECES = frozenset({"response.output_text.delta", "response.refusal.delta"})
 _ARGUMENTS = "response.function_call_arguments.delta"
+_CALLS = frozenset({"function_call", "file_search_call"})
 _ADDED, _DONE = "response.output_item.added", "response.output_item.done"
 _ENDS = frozenset(f"response.{end}" for end in ("completed", "incomplete", "failed", "cancelled"))
 
@@ -85,7 +86,7 @@ class Ordering:
             yield from self._announcement(event)
         elif kind == _DONE and item_kind == "message":
             yield from self._end(event)
-        elif kind == _ARGUMENTS or (kind in (_ADDED, _DONE) and item_kind == "function_call"):
+        elif kind == _ARGUMENTS or (kind in (_ADDED, _DONE) and item_kind in _CALLS):
             yield from self._of_a_call(event)
         else:
             yield event

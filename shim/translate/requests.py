@@ -228,7 +228,7 @@ def _file_search(given: Json, resources: Json) -> tuple[Json | None, str | None]
         tool["ranking_options"] = {"ranker": "auto", "score_threshold": threshold}
         if ranking.get("hybrid_search") is not None:
             tool["ranking_options"]["hybrid_search"] = ranking["hybrid_search"]
-    return tool, _NOT_REBUILT.format("file_search", "citations")
+    return tool, None
 
 
 def _code_interpreter(resources: Json) -> Json:
@@ -238,12 +238,21 @@ def _code_interpreter(resources: Json) -> Json:
     return {"type": "code_interpreter", "container": container}
 
 
+_INCLUDED = {
+    "file_search": "file_search_call.results",
+    "code_interpreter": "code_interpreter_call.outputs",
+}
+"""What is lost for good unless it is asked for with the response (Responses spec 2.2)."""
+
+
 def _extras(run: Run, tools: Sequence[Json], dialect: Dialect, *, store: bool) -> Json:
     extras: Json = {}
     if dialect.store:
         extras["store"] = store
-    if dialect.include and any(tool["type"] == "code_interpreter" for tool in tools):
-        extras["include"] = ["code_interpreter_call.outputs"]
+    kinds = {tool["type"] for tool in tools}
+    included = [wanted for kind, wanted in _INCLUDED.items() if kind in kinds]
+    if dialect.include and included:
+        extras["include"] = included
     if dialect.prompt_cache_key:
         extras["prompt_cache_key"] = run.thread_id
     if dialect.metadata:

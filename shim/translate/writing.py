@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from shim.core.records import Message
 from shim.core.wire import Json
+from shim.translate.annotated import FileIds, Prose, annotated
 
 __all__ = ["Writing"]
 
 
 @dataclass(slots=True)
-class _Part:
-    """One content part: `text` or `refusal`; `place` is its index in the message."""
+class _Refusal:
+    """A refusal part; `place` is its index in the message."""
 
-    kind: str
     place: int
     pieces: list[str] = field(default_factory=list)
     final: str | None = None
@@ -23,44 +24,110 @@ class _Part:
     def text(self) -> str:
         return "".join(self.pieces) if self.final is None else self.final
 
+    def add(self, piece: str) -> list[Json]:
+        self.pieces.append(piece)
+        return [{"index": self.place, "type": "refusal", "refusal": piece}]
+
+    def settle(self, text: str, _annotations: Sequence[Json]) -> list[Json]:
+        arrived, self.final = self.text, text
+        rest = text[len(arrived) :] if text.startswith(arrived) else ""
+        if not rest:
+            return []
+        return [{"index": self.place, "type": "refusal", "refusal": rest}]
+
+    def content(self) -> Json:
+        return {"type": "refusal", "refusal": self.text}
+
+
+class _Text:
+    """A text part: its deltas, and in the end the text object of the whole."""
+
+    def __init__(self, place: int, turn: int, file_ids: FileIds) -> None:
+        self.place = place
+        self._turn = turn
+        self._file_ids = file_ids
+        self._prose = Prose(turn, file_ids)
+        self._told = False
+        self._final: Json | None = None
+
+    def add(self, piece: str) -> list[Json]:
+        return self._entries(self._prose.add(piece))
+
+    def annotate(self, annotation: Json) -> list[Json]:
+        return self._entries(self._prose.annotate(annotation))
+
+    def settle(self, text: str, annotations: Sequence[Json]) -> list[Json]:
+        """Take in the whole part; gives what had not been told of it."""
+        prose = self._prose
+        annotations = annotations or prose.annotations
+        missing = annotations[len(prose.annotations) :]
+        rest = text[len(prose.raw) :] if text.startswith(prose.raw) else ""
+        told = [one for given in missing if _inline(given) for one in prose.annotate(given)]
+        told += prose.add(rest)
+        told += [one for given in missing if not _inline(given) for one in prose.annotate(given)]
+        told += prose.finish()
+        self._final = annotated(text, annotations, self._turn, self._file_ids)
+        return self._entries(told)
+
+    def content(self) -> Json:
+        return {"type": "text", "text": self._final or self._prose.whole()}
+
+    def _entries(self, told: Sequence[Json]) -> list[Json]:
+        """The entries of deltas; only the first of a part has annotations without any (6.4)."""
+        entries = []
+        for text in told:
+            shown = text if self._told else {"annotations": [], **text}
+            self._told = True
+            entries.append({"index": self.place, "type": "text", "text": _ordered(shown)})
+        return entries
+
+
+def _inline(annotation: Json) -> bool:
+    """Whether an annotation arrives with its text; files of the interpreter come behind it."""
+    return annotation.get("type") == "file_citation"
+
+
+def _ordered(text: Json) -> Json:
+    return {key: text[key] for key in ("value", "annotations") if key in text}
+
 
 class Writing:
-    """The parts of one message item as they arrive, by the upstream's content index."""
+    """The parts of one message item as they arrive, by the upstream's content index.
 
-    def __init__(self, message: Message) -> None:
+    `turn` counts the responses of the run, for the markers of citations.
+    """
+
+    def __init__(self, message: Message, turn: int, file_ids: FileIds) -> None:
         self.message = message
-        self._parts: dict[tuple[int, str], _Part] = {}
+        self._turn = turn
+        self._file_ids = file_ids
+        self._parts: dict[tuple[int, str], _Text | _Refusal] = {}
 
-    def add(self, index: int, kind: str, piece: str) -> Json:
-        """Take in a piece; gives the content entry of its delta (Assistants spec 6.4)."""
-        part = self._part(index, kind)
-        first = not part.pieces
-        part.pieces.append(piece)
-        if kind == "refusal":
-            return {"index": part.place, "type": "refusal", "refusal": piece}
-        text: Json = {"value": piece, "annotations": []} if first else {"value": piece}
-        return {"index": part.place, "type": "text", "text": text}
+    def add(self, index: int, kind: str, piece: str) -> list[Json]:
+        """Take in a piece of a text or refusal; gives the content entries of its deltas."""
+        return self._part(index, kind).add(piece)
 
-    def settle(self, index: int, kind: str, text: str) -> Json | None:
-        """Take in the whole text of a part; gives a delta of what had not arrived, if any."""
-        part = self._part(index, kind)
-        arrived = part.text
-        part.final = text
-        if text.startswith(arrived) and len(text) > len(arrived):
-            return self.add(index, kind, text[len(arrived) :])
-        return None
+    def annotate(self, index: int, annotation: Json) -> list[Json]:
+        """Take in an annotation; gives the content entries of its deltas."""
+        part = self._part(index, "text")
+        return part.annotate(annotation) if isinstance(part, _Text) else []
+
+    def settle(
+        self, index: int, kind: str, text: str, annotations: Sequence[Json] = ()
+    ) -> list[Json]:
+        """Take in a whole part; gives the content entries of what had not arrived."""
+        return self._part(index, kind).settle(text, annotations)
 
     def written(self) -> Message:
         """The message with its content so far."""
         parts = sorted(self._parts.values(), key=lambda part: part.place)
-        return replace(self.message, content=tuple(_content(part) for part in parts))
+        return replace(self.message, content=tuple(part.content() for part in parts))
 
-    def _part(self, index: int, kind: str) -> _Part:
+    def _part(self, index: int, kind: str) -> _Text | _Refusal:
         # by kind too: some servers give every part the same index
-        return self._parts.setdefault((index, kind), _Part(kind, len(self._parts)))
-
-
-def _content(part: _Part) -> Json:
-    if part.kind == "refusal":
-        return {"type": "refusal", "refusal": part.text}
-    return {"type": "text", "text": {"value": part.text, "annotations": []}}
+        key = (index, kind)
+        if key not in self._parts:
+            place = len(self._parts)
+            text = kind == "text"
+            self._parts[key] = _Text(place, self._turn, self._file_ids) if text else _Refusal(place)
+        return self._parts[key]

@@ -127,7 +127,6 @@ def test_hosted_tools_are_passed_on_with_all_they_were_given() -> None:
         {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}},
     ]
     assert body["tool_choice"] == {"type": "file_search"}
-    assert "file_search was passed on as it is: citations are not rebuilt yet" in notes
     assert "code_interpreter was passed on as it is: files are not rebuilt yet" in notes
 
 

@@ -138,5 +138,10 @@ def test_a_live_stream_obeys_the_order_and_ends_as_its_whole_response(
         changes += translator.abort("failed", 200.0)
     check_order(changes)
     alone = whole.feed(events[-1], 200.0)
+    for record in (change.record for change in changes):
+        for part in record.content if isinstance(record, Message) else ():
+            for note in part.get("text", {}).get("annotations", ()):
+                value = part["text"]["value"]
+                assert value[note["start_index"] : note["end_index"]] == note["text"]
     if translator.outcome.kind != "failed":
         assert texts(changes) == texts(alone)

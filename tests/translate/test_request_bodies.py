@@ -141,8 +141,11 @@ def test_hosted_tools_are_passed_on_and_noted() -> None:
         {"type": "file_search", "vector_store_ids": ["vs_1"], "max_num_results": 3},
         {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}},
     ]
-    assert drafted.body["include"] == ["code_interpreter_call.outputs"]
-    assert [note.split()[0] for note in drafted.notes] == ["file_search", "code_interpreter"]
+    assert drafted.body["include"] == [
+        "file_search_call.results",
+        "code_interpreter_call.outputs",
+    ]
+    assert [note.split()[0] for note in drafted.notes] == ["code_interpreter"]
 
 
 def test_file_search_without_a_store_is_left_out_and_noted() -> None:

@@ -1,0 +1,144 @@
+"""Citations and file links in texts: markers, offsets, leaks, whole and in pieces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shim.translate.annotated import Prose, annotated
+from shim.translate.leaks import LeakFilter
+
+CITED = {"type": "file_citation", "file_id": "file-1", "filename": "foods.txt"}
+
+
+def file_id(annotation: dict[str, Any]) -> str:
+    return f"file-of-{annotation['file_id']}"
+
+
+def in_pieces(
+    text: str, annotations: list[dict[str, Any]], sizes: list[int]
+) -> tuple[Prose, list[dict[str, Any]]]:
+    """The text in pieces, each citation told no later than the text behind it, as streams do."""
+    prose, told = Prose(4, file_id), []
+    cited = [one for one in annotations if one["type"] == "file_citation"]
+    cited.sort(key=lambda one: one["index"])
+    start = 0
+    for size in [*sizes, len(text)]:
+        end = min(start + size, len(text))
+        while cited and cited[0]["index"] < end:
+            told += prose.annotate(cited.pop(0))
+        told += prose.add(text[start:end])
+        start = end
+    for one in [*cited, *(a for a in annotations if a["type"] != "file_citation")]:
+        told += prose.annotate(one)
+    return prose, told + prose.finish()
+
+
+def test_a_citation_becomes_a_marker_where_it_belongs() -> None:
+    """As recorded: the marker stands before the full stop, offsets exactly around it."""
+    text = annotated("Travis likes pizza.", [{**CITED, "index": 18}], 4, file_id)
+
+    assert text == {
+        "value": "Travis likes pizza【4:0†foods.txt】.",
+        "annotations": [
+            {
+                "type": "file_citation",
+                "text": "【4:0†foods.txt】",
+                "start_index": 18,
+                "end_index": 33,
+                "file_citation": {"file_id": "file-1"},
+            }
+        ],
+    }
+
+
+def test_a_streamed_citation_is_one_delta_with_marker_and_annotation() -> None:
+    """The recorded delta: marker text and annotation together, with index and an empty quote."""
+    _, told = in_pieces("Pizza.", [{**CITED, "index": 5}], [5])
+
+    assert told[1] == {
+        "value": "【4:0†foods.txt】",
+        "annotations": [
+            {
+                "index": 0,
+                "type": "file_citation",
+                "text": "【4:0†foods.txt】",
+                "start_index": 5,
+                "end_index": 20,
+                "file_citation": {"file_id": "file-1", "quote": ""},
+            }
+        ],
+    }
+    assert [one["value"] for one in told] == ["Pizza", "【4:0†foods.txt】", "."]
+
+
+def test_a_file_link_is_annotated_where_it_stands() -> None:
+    """A marker before the link moves it; the annotation's text is the whole link."""
+    raw = "See it here. [csv](sandbox:/mnt/data/a.csv)"
+    link = {
+        "type": "container_file_citation", "file_id": "cfile_1", "container_id": "cntr_1",
+        "filename": "a.csv", "start_index": 19, "end_index": 42,
+    }  # fmt: skip
+    text = annotated(raw, [link, {**CITED, "index": 11}], 1, file_id)
+
+    path = text["annotations"][1]
+    assert path["text"] == "sandbox:/mnt/data/a.csv"
+    assert text["value"][path["start_index"] : path["end_index"]] == path["text"]
+    assert path["file_path"] == {"file_id": "file-of-cfile_1"}
+
+
+def test_leaked_marks_are_taken_out() -> None:
+    """Private-use marks of the model disappear, however they are split, and offsets follow."""
+    raw = "It is \ue200filecite\ue202turn0file0\ue201blue."
+
+    whole = annotated(raw, [{**CITED, "index": len(raw) - 1}], 1, file_id)
+
+    assert whole["value"] == "It is blue【1:0†foods.txt】."
+
+
+TEXTS = st.text(alphabet=st.sampled_from("ab .é😀e\u0301\ue200\ue201\ue202cite"), max_size=40)
+
+
+@given(text=TEXTS, sizes=st.lists(st.integers(1, 6), max_size=12))
+def test_leaks_do_not_depend_on_pieces(text: str, sizes: list[int]) -> None:
+    """The clean text is the same for every way to cut the raw one, and places are in order."""
+    whole = LeakFilter()
+    expected = whole.feed(text) + whole.finish()
+    cut, start, pieces = LeakFilter(), 0, []
+    for size in [*sizes, len(text)]:
+        pieces.append(cut.feed(text[start : start + size]))
+        start += size
+
+    assert "".join(pieces) + cut.finish() == expected
+    places = [whole.place(index) for index in range(len(text) + 1)]
+    assert places == sorted(places)
+    assert (places[0], places[-1]) == (0, len(expected))
+
+
+@given(
+    text=st.text(alphabet=st.characters(exclude_characters="\ue200\ue201\ue202"), max_size=60),
+    places=st.lists(st.integers(0, 60), max_size=5),
+    sizes=st.lists(st.integers(0, 9), max_size=12),
+    linked=st.booleans(),
+)
+def test_streamed_and_whole_texts_are_equal_and_annotations_fit(
+    text: str, places: list[int], sizes: list[int], linked: bool
+) -> None:
+    """For any text, citations and pieces: the same value, and value[start:end] is what is cited."""
+    annotations = [{**CITED, "index": min(place, len(text))} for place in places]
+    if linked:
+        start = len(text)
+        text += "sandbox:/mnt/data/x.png"
+        link = {"type": "container_file_citation", "file_id": "cfile_1", "filename": "x.png"}
+        annotations.append({**link, "start_index": start, "end_index": len(text)})
+
+    whole = annotated(text, annotations, 4, file_id)
+    prose, told = in_pieces(text, annotations, sizes)
+
+    assert "".join(one["value"] for one in told) == whole["value"] == prose.whole()["value"]
+    assert len(whole["annotations"]) == len(annotations)
+    streamed = [note for one in told for note in one.get("annotations", ())]
+    for note in [*whole["annotations"], *streamed]:
+        assert whole["value"][note["start_index"] : note["end_index"]] == note["text"]
