@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
 from shim.core.ports import Answer, Dialect, Request
@@ -145,8 +146,27 @@ class _Upstream:
 class BlockingUpstream(_Upstream):
     """Sends over a blocking client; never suspends."""
 
+    def __init__(self, client: Any, sleep: Sleep, dialect: str | None = None) -> None:
+        super().__init__(client, sleep, dialect)
+        self._process = os.getpid()
+
     async def _send(self, request: Any) -> Any:
+        if self._process != os.getpid():
+            self._part()
+            self._process = os.getpid()
         return self._client.send(request, stream=True)
+
+    def _part(self) -> None:
+        """Close, in a child, the connections shared with its parent: each would read the other's.
+
+        Only this process's ends are closed, and the client goes on with new ones.
+        """
+        transports = [getattr(self._client, "_transport", None)]
+        transports += getattr(self._client, "_mounts", {}).values()
+        for transport in transports:
+            if isinstance(transport, self._http.HTTPTransport):
+                with suppress(RuntimeError):  # older ones complain of requests in flight
+                    transport.close()
 
     async def _read(self, response: Any) -> bytes:
         content: bytes = response.read()

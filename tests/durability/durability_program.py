@@ -120,8 +120,8 @@ def leave_stream(client, thread_id, assistant_id):
 
 
 def fork(client, assistant_id):
-    """Use the database before a fork, then talk in both processes at once, with the one client."""
-    client.beta.assistants.retrieve(assistant_id)
+    """Talk before a fork, then in both processes at once, with the one client."""
+    converse(client, assistant_id, "before")
     child = os.fork()
     name = "parent" if child else "child"
     for number in range(4):
@@ -138,6 +138,7 @@ def converse(client, assistant_id, word):
     run = client.beta.threads.runs.create_and_poll(
         thread_id=thread.id, assistant_id=assistant_id, poll_interval_ms=20
     )
+    assert run.status == "completed", run.last_error
     (answer, _) = client.beta.threads.messages.list(thread.id)
     say(word=word, status=run.status, text=answer.content[0].text.value)
 

@@ -66,10 +66,10 @@ def test_four_processes_open_a_new_database_at_once(place):
 @pytest.mark.parametrize("dialect", ["openai", "generic"])
 @pytest.mark.parametrize("delay", [0.0])
 def test_a_client_made_before_a_fork(place, chat):
-    """A client whose database was used before a fork works on both sides of it at once."""
+    """A client that was used before a fork works on both sides of it, at the same time."""
     program = place.program("fork", chat.assistant)
 
-    said = program.take(8)
+    said = program.take(9)
 
     assert {each["status"] for each in said} == {"completed"}
     assert all(f"Echo {each['word']}" in each["text"] for each in said)
