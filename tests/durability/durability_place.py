@@ -112,6 +112,7 @@ class Place:
     url: str
     database: Path
     dialect: str = "openai"
+    store: bool = True
     programs: list[Program] = field(default_factory=list)
 
     def spoken(self, dialect: str) -> Place:
@@ -120,7 +121,8 @@ class Place:
 
     def settings(self) -> Settings:
         """The settings of a client at this place."""
-        return Settings.load({}, database_url=f"sqlite:///{self.database}", dialect=self.dialect)
+        url = f"sqlite:///{self.database}"
+        return Settings.load({}, database_url=url, dialect=self.dialect, store=self.store)
 
     def client(self, **odd: Any) -> Any:
         """An SDK client of this process; `odd` is what sets its shim apart, see `oddly`."""

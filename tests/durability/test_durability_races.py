@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import openai
 import pytest
@@ -369,6 +370,24 @@ def test_a_stream_that_waits_long_for_its_response(place, client, chat, sound, d
     sound(chat.thread, chat.assistant)
 
 
+def test_a_stream_that_is_silent_and_not_stored(place, client, chat, sound):
+    """A look never gives up a live worker whose response the upstream does not keep."""
+    silent = replace(place, store=False).client()
+    events = silent.beta.threads.runs.create(
+        thread_id=chat.thread, assistant_id=chat.assistant, stream=True
+    )
+    first = next(each for each in events if each.event == "thread.message.delta")
+
+    with place.client(now=lambda: time.time() + 100) as later:
+        seen = later.beta.threads.runs.list(chat.thread).data[0]
+    told = [first, *events]
+
+    assert seen.status == "in_progress"
+    assert told[-1].event == "thread.run.completed"
+    silent.close()
+    sound(chat.thread, chat.assistant)
+
+
 def test_a_background_run_that_waits_long_to_begin(place, client, chat, *, sound, finished):
     """A look never gives up a run that is still being asked for."""
 
@@ -379,5 +398,40 @@ def test_a_background_run_that_waits_long_to_begin(place, client, chat, *, sound
 
     assert seen.status == "queued"
     assert finished(seen.id, chat.thread).status == "completed"
+    assert len(place.posts()) == 1
+    sound(chat.thread, chat.assistant)
+
+
+def interrupt(_run):
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("known", "status"), [(False, "failed"), (True, "completed")])
+def test_interrupted_while_a_polled_run_begins(client, chat, *, sound, meddled, known, status):
+    """A run whose beginning is interrupted is not held: it ends by its response id, or fails."""
+    creating = meddled(
+        lambda kind, run, _: (kind, run.sent, run.response_id is not None) == ("save", 1, known),
+        interrupt,
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        creating.beta.threads.runs.create(thread_id=chat.thread, assistant_id=chat.assistant)
+
+    (run,) = client.beta.threads.runs.list(chat.thread)
+    assert run.status == status
+    sound(chat.thread, chat.assistant)
+
+
+@BOTH
+def test_interrupted_in_the_middle_of_a_stream(place, client, chat, *, sound, meddled, finished):
+    """A run whose reader is interrupted in the middle of a read is finished by the next look."""
+    streaming = meddled(writing("completed", new=False), interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        streamed(streaming, chat)
+
+    (run,) = client.beta.threads.runs.list(chat.thread)
+    assert finished(run.id, chat.thread).status == "completed"
     assert len(place.posts()) == 1
     sound(chat.thread, chat.assistant)
