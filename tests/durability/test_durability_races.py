@@ -410,10 +410,11 @@ def interrupt(_run):
 @pytest.mark.parametrize(("known", "status"), [(False, "failed"), (True, "completed")])
 def test_interrupted_while_a_polled_run_begins(client, chat, *, sound, meddled, known, status):
     """A run whose beginning is interrupted is not held: it ends by its response id, or fails."""
-    creating = meddled(
-        lambda kind, run, _: (kind, run.sent, run.response_id is not None) == ("save", 1, known),
-        interrupt,
-    )
+
+    def when(kind, run, _batch):
+        return kind == "save" and run.sent == 1 and (run.response_id is not None) == known
+
+    creating = meddled(when, interrupt)
 
     with pytest.raises(KeyboardInterrupt):
         creating.beta.threads.runs.create(thread_id=chat.thread, assistant_id=chat.assistant)
