@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from shim.core.ports import Answer, Request, World
 from shim.core.records import Run
+from shim.core.stores import Stores
 from shim.core.wire import Json, Target, encode_compact
 from shim.errors import ShimError, Unreachable
 from shim.translate.failures import (
@@ -91,6 +92,8 @@ class Asking:
     async def prepare(self) -> None:
         """Gather the input and fit it to the run's limits; raises OutOfTokens."""
         run, ledger, plain = self._run, self._world.ledger, self._dialect.plain_history
+        if run.waits and not await Stores(self._world).wait(run, self._target):
+            self._note("not all files of the vector stores had been read when the run began")
         history = await ledger.history(run.thread_id)
         self._groups = input_groups(run, history, plain=plain, pairs=self._world.pairs)
         for _ in range(self.halvings):
@@ -99,8 +102,8 @@ class Asking:
         items = await ledger.turn_items(run.id)
         self._current = replayed(items, stored=stored, plain=plain)
         await self._learn()
-        if any(message_has_attachments(entry) for entry in history):
-            self._note("attachments were stored; their files are not searched or read yet")
+        if not self._dialect.file_search and any(map(message_has_attachments, history)):
+            self._note("attachments were stored, but the upstream does not search or read files")
         self._check_completion_limit()
         await self._fit()
 

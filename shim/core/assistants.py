@@ -10,7 +10,8 @@ from shim.core.ids import mint
 from shim.core.params import ListParams, list_params
 from shim.core.ports import World
 from shim.core.records import Assistant
-from shim.core.requests import Asked, check_resources
+from shim.core.requests import Asked
+from shim.core.stores import Stores
 from shim.core.wire import Json, Reply
 from shim.errors import Lost
 
@@ -23,14 +24,16 @@ _EMPTY: Json = {"tools": (), "tool_resources": {}, "metadata": {}}
 class Assistants:
     """The endpoints under `/assistants`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, stores: Stores) -> None:
         self._world = world
+        self._stores = stores
 
     async def create(self, asked: Asked) -> Reply:
-        """POST /assistants."""
-        record = Assistant(
-            id=mint("asst"), created_at=int(self._world.now()), **_fields(asked.body)
-        )
+        """POST /assistants; makes the vector store that the body may describe."""
+        given = asked.body.get("tool_resources") or {}
+        resources = await self._stores.resolved(given, asked.target, expiring=False)
+        fields = _fields({**asked.body, "tool_resources": resources})
+        record = Assistant(id=mint("asst"), created_at=int(self._world.now()), **fields)
         await self._world.ledger.add_assistant(asked.tenant, record)
         return Reply(body=objects.assistant(record))
 
@@ -79,7 +82,6 @@ class Assistants:
 
 
 def _fields(body: Json) -> dict[str, Any]:
-    check_resources(body)
     fields: dict[str, Any] = {
         name: _EMPTY.get(name) if value is None else value for name, value in body.items()
     }

@@ -20,6 +20,7 @@ from shim.core.requests import Asked
 from shim.core.routes import PREFIXES, Matched, match, methods
 from shim.core.runs import Runs
 from shim.core.steps import Steps
+from shim.core.stores import Stores
 from shim.core.threads import Threads
 from shim.core.wire import Call, Reply
 from shim.errors import ApiError, Lost, SettingsError, StoreTooNew
@@ -48,8 +49,9 @@ class Engine:
 
     def __init__(self, world: World) -> None:
         looks = Looks(world, begin_again)
-        assistants, threads = Assistants(world), Threads(world)
-        runs = Runs(world, threads, assistants, looks)
+        stores = Stores(world)
+        assistants, threads = Assistants(world, stores), Threads(world, stores)
+        runs = Runs(world, threads, assistants, looks, stores)
         self._endpoints = _endpoints(
             assistants, threads, Messages(world, threads, looks), runs, Steps(world, runs)
         )

@@ -30,12 +30,15 @@ class Messages:
         if (active := await self._looks.active(thread.id, asked.target)) is not None:
             raise conflicts.busy_for_messages(active)
         record = new_message(asked.body, thread.id, self._world.now())
+        extended = await self._threads.extend(thread, [record], asked.target)
         try:
             await self._world.ledger.add_messages(
                 thread.id, Batch(new=[record], mirror=mirrored([record]))
             )
         except Lost:
             raise await self._lost(asked) from None
+        if extended != thread:
+            await self._world.ledger.save_thread(extended)
         self._world.conversations.drain(thread.id, asked.target)
         return Reply(body=objects.message(record))
 

@@ -151,6 +151,7 @@ class Run:
     used: Usage = field(default_factory=Usage)
     notes: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    waits: bool = False
     sent: int = 0
     halvings: int = 0
     response_id: str | None = None

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shim.core.wire import Call, Json, Target
-from shim.errors import ApiError
 
-__all__ = ["Asked", "check_resources"]
+__all__ = ["Asked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,3 @@ class Asked:
     def query(self) -> tuple[tuple[str, str], ...]:
         """The decoded query."""
         return self.call.query
-
-
-def check_resources(body: Json, path: str = "tool_resources") -> None:
-    """Refuse the helper that makes a vector store on the way, which shim does not have yet."""
-    if ((body.get("tool_resources") or {}).get("file_search") or {}).get("vector_stores"):
-        param = f"{path}.file_search.vector_stores"
-        raise ApiError(
-            400,
-            f"Unsupported parameter: '{param}' is not carried over yet. Create the store with "
-            "client.vector_stores.create(file_ids=[...]) and pass its id as vector_store_ids.",
-            param=param,
-            code="unsupported_parameter",
-        )

@@ -24,6 +24,7 @@ from shim.core.ports import Batch, World
 from shim.core.records import RUN_SECONDS, Assistant, Message, Run, Step, Thread
 from shim.core.requests import Asked
 from shim.core.settling import run_told
+from shim.core.stores import WAIT_SECONDS, Stores
 from shim.core.threads import Threads
 from shim.core.wire import DONE, Event, Json, Reply, Target
 from shim.errors import Lost
@@ -59,9 +60,15 @@ class Runs:
     """The endpoints under `/threads/{thread_id}/runs`, and `/threads/runs`."""
 
     def __init__(
-        self, world: World, threads: Threads, assistants: Assistants, looks: Looks
+        self,
+        world: World,
+        threads: Threads,
+        assistants: Assistants,
+        looks: Looks,
+        stores: Stores,
     ) -> None:
         self._world = world
+        self._stores = stores
         self._threads = threads
         self._assistants = assistants
         self._looks = looks
@@ -77,12 +84,16 @@ class Runs:
         now = self._world.now()
         given = asked.body.get("additional_messages") or ()
         messages = [new_message(body, thread.id, now) for body in given]
-        run = replace(self._new(asked, assistant, thread), include=tuple(included))
+        extended = await self._threads.extend(thread, messages, asked.target)
+        run = replace(self._new(asked, assistant, extended), include=tuple(included))
         await self._check_something_to_run(run, messages)
+        run = await self._checked(run, asked.target)
         try:
             await self._world.ledger.add_run(run, Batch(new=messages, mirror=mirrored(messages)))
         except Lost:
             raise await self._lost(asked, thread) from None
+        if extended != thread:
+            await self._world.ledger.save_thread(extended)
         return await self._begin(run, asked, _created(run))
 
     async def create_with_thread(self, asked: Asked) -> Reply:
@@ -91,12 +102,13 @@ class Runs:
         check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
         assistant = await self._assistant(asked)
         given = asked.body.get("thread") or {}
-        thread, batch = self._threads.begin(given, asked.target, "thread.")
+        thread, batch = await self._threads.begin(given, asked.target)
         ignored = [f"thread.{key}" for key in _NOT_OF_A_THREAD if given.get(key) is not None]
         notes = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
         made = self._new(asked, assistant, thread)
         run = replace(made, notes=notes, include=tuple(included))
         await self._check_something_to_run(run, batch.new)
+        run = await self._checked(run, asked.target)
         await self._world.ledger.add_thread_and_run(asked.tenant, thread, run, batch)
         created = Event("thread.created", objects.thread_event(thread))
         return await self._begin(run, asked, [created, *_created(run)])
@@ -200,6 +212,12 @@ class Runs:
         if not any(isinstance(entry, Message) and entry.role == "user" for entry in history):
             raise conflicts.nothing_to_run()
 
+    async def _checked(self, run: Run, target: Target) -> Run:
+        """The run, its stores checked; it may have to wait for them before it is sent."""
+        if not await self._stores.check(run, target):
+            return run
+        return replace(run, waits=True, lease_until=run.lease_until + WAIT_SECONDS)
+
     async def _begin(self, run: Run, asked: Asked, opening: Sequence[Event]) -> Reply:
         """Begin the work: told as events, or left to the background."""
         target = asked.target
@@ -210,11 +228,17 @@ class Runs:
             worker = Worker(self._world, run, target)
             events = self._world.workers.carry(_tell(opening, worker))
             return Reply(events=events, headers=_noted(run))
-        if asking.in_background():
+        if asking.in_background() and run.waits:
+            self._world.workers.spawn(self._begin_later(run, target))
+        elif asking.in_background():
             run = replace(run, notes=await begin(self._world, self._looks, run, target))
         else:
             self._world.workers.spawn(Worker(self._world, run, target).drain())
         return _shown(run)
+
+    async def _begin_later(self, run: Run, target: Target) -> None:
+        """Begin a run whose stores still read their files: the caller does not wait for them."""
+        await begin(self._world, self._looks, run, target)
 
     async def _cancel_at_once(self, was: Run, run: Run, target: Target) -> None:
         if was.status != "requires_action":  # there the response has ended already

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from shim.core import conflicts, objects
 from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
 from shim.core.ports import Batch, Mirror, World
-from shim.core.records import Thread
-from shim.core.requests import Asked, check_resources
+from shim.core.records import Message, Thread
+from shim.core.requests import Asked
+from shim.core.stores import Stores
 from shim.core.wire import Json, Reply, Target
 from shim.errors import Lost
 
@@ -19,27 +21,26 @@ __all__ = ["Threads", "opening"]
 class Threads:
     """The endpoints `/threads` and `/threads/{thread_id}`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, stores: Stores) -> None:
         self._world = world
+        self._stores = stores
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads, with messages to begin with if any are given."""
-        record, batch = self.begin(asked.body, asked.target)
+        record, batch = await self.begin(asked.body, asked.target)
         await self._world.ledger.add_thread(asked.tenant, record, batch)
         self._world.conversations.drain(record.id, asked.target)
         return Reply(body=objects.thread(record))
 
-    def begin(self, body: Json, target: Target, path: str = "") -> tuple[Thread, Batch]:
+    async def begin(self, body: Json, target: Target) -> tuple[Thread, Batch]:
         """The thread of a create-thread body and what it starts with, not stored yet."""
-        check_resources(body, f"{path}tool_resources")
-        now = self._world.now()
-        record = Thread(
-            id=mint("thread"),
-            created_at=int(now),
-            metadata=body.get("metadata") or {},
-            tool_resources=_given(body),
-        )
-        messages = [new_message(each, record.id, now) for each in body.get("messages") or ()]
+        now, thread_id = self._world.now(), mint("thread")
+        messages = [new_message(each, thread_id, now) for each in body.get("messages") or ()]
+        given = body.get("tool_resources") or {}
+        resources = _lists(await self._stores.resolved(given, target, expiring=True))
+        resources = await self._stores.attached(resources, messages, target)
+        metadata = body.get("metadata") or {}
+        record = Thread(thread_id, int(now), metadata, resources)
         wanted = self._world.conversations.wanted(target)
         mirror = [opening(), *mirrored(messages)] if wanted else []
         return record, Batch(new=messages, mirror=mirror)
@@ -54,9 +55,14 @@ class Threads:
         if "metadata" in asked.body:
             record = replace(record, metadata=asked.body["metadata"] or {})
         if "tool_resources" in asked.body:
-            record = replace(record, tool_resources=_given(asked.body))
+            record = replace(record, tool_resources=_lists(asked.body["tool_resources"] or {}))
         await self._world.ledger.save_thread(record)
         return Reply(body=objects.thread(record))
+
+    async def extend(self, record: Thread, messages: Sequence[Message], target: Target) -> Thread:
+        """The thread with what the attachments of new messages bring, not stored yet."""
+        resources = await self._stores.attached(record.tool_resources, messages, target)
+        return replace(record, tool_resources=resources)
 
     async def delete(self, asked: Asked) -> Reply:
         """DELETE /threads/{thread_id}, with all that hangs on it."""
@@ -84,9 +90,8 @@ def opening() -> Mirror:
 _IDS = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
 
 
-def _given(body: Json) -> Json:
+def _lists(resources: Json) -> Json:
     """The parts that were given; a list left out is an empty one, as programs index into it."""
-    resources = body.get("tool_resources") or {}
     return {
         kind: {_IDS[kind]: list(given.get(_IDS[kind]) or ())}
         for kind, given in resources.items()
