@@ -42,9 +42,9 @@ async def test_a_queued_run_is_cancelled(api):
 async def test_a_run_in_progress_is_cancelled(api):
     """The same, once the model is at work."""
     assistant, thread = await api.scene("Hello")
-    api.offline.script.say("Too late to say.", delay=1.5)
+    api.offline.script.say("Too late to say.", delay=3)
     run = await api.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
-    await api.pause(0.4)
+    await api.pause(0.5)
     working = await api.threads.runs.retrieve(run.id, thread_id=thread.id)
 
     answer = await _cancel(api, working)

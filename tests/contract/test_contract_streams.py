@@ -145,13 +145,13 @@ async def test_events_are_sent_as_they_happen(api):
         thread_id=thread.id, assistant_id=assistant.id, stream=True
     )
 
-    began, seen = time.monotonic(), {}
+    seen = {}
     async for event in stream:
-        seen.setdefault(event.event, time.monotonic() - began)
+        seen.setdefault(event.event, time.monotonic())
 
-    assert seen["thread.run.in_progress"] < 0.2
-    assert seen["thread.message.delta"] < 0.4
-    assert seen["thread.run.completed"] >= 0.5
+    end = seen["thread.run.completed"]
+    assert end - seen["thread.run.in_progress"] > 0.4
+    assert end - seen["thread.message.delta"] > 0.2
 
 
 async def test_a_stream_is_framed_as_the_original(api):
@@ -233,7 +233,7 @@ async def test_outputs_are_submitted_from_inside_the_first_stream(api):
 async def test_a_streamed_run_can_be_read_meanwhile(api):
     """A second look at the run sees it at work, and its message as far as it got."""
     assistant, thread = await api.scene("Hello")
-    api.offline.script.say("Once upon a time.", delay=0.3)
+    api.offline.script.say("Once upon a time.", delay=0.6)
     stream = await api.threads.runs.create(
         thread_id=thread.id, assistant_id=assistant.id, stream=True
     )
