@@ -219,7 +219,7 @@ def _check_combinations(body: Json) -> None:
         text = "Background mode requires 'store' to be true."
         raise Refused(text, param="background")
     sources = ("input", "previous_response_id", "prompt", "conversation")
-    if all(body.get(name) is None for name in sources):
+    if all(body.get(name) in (None, "", []) for name in sources):
         text = (
             'One of "input" or "previous_response_id" or \'prompt\' or '
             "'conversation_id' must be provided."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import openai
 import pytest
 
 from shim.offline import Offline
@@ -491,14 +492,13 @@ def test_echo_of_what_was_omitted(client):
 
 
 def test_no_request_breaks_the_upstream(client):
-    """An empty input is answered, and so are all kinds of parts."""
+    """All kinds of parts are answered."""
     content = [
         {"type": "input_text", "text": "x"},
         {"type": "input_file", "file_id": "file-a", "filename": None},
         {"type": "input_image", "file_id": "file-b"},
     ]
 
-    assert client.responses.create(model="m", input=[]).status == "completed"
     assert client.responses.create(
         model="m",
         input=[
@@ -507,3 +507,13 @@ def test_no_request_breaks_the_upstream(client):
             {"role": "developer", "content": "Be kind."},
         ],
     ).output_text.startswith("You said: x")
+
+
+@pytest.mark.parametrize("nothing", [[], ""])
+def test_an_empty_input_is_refused(client, nothing):
+    """As the service does, in its words, without a param."""
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.responses.create(model="m", input=nothing)
+
+    assert refused.value.code == "missing_required_parameter"
+    assert refused.value.param is None
