@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from shim.core.records import Message, Step
 from shim.core.wire import Json
+from shim.translate.ordering import parts_of
 
 __all__ = ["message_item", "message_text", "outputs", "pair_items", "replayed"]
 
@@ -133,7 +134,10 @@ def _is_whole(item: Json, answered: set[str]) -> bool:
 
 
 def _is_portable(item: Json) -> bool:
-    return item.get("type") != "reasoning" or bool(item.get("encrypted_content"))
+    """Whether an item means something to a server that has not stored it."""
+    if item.get("type") == "reasoning":
+        return bool(item.get("encrypted_content"))
+    return item.get("type") in {"message", "function_call", "function_call_output"}
 
 
 def _unstored(item: Json) -> Json:
@@ -150,7 +154,8 @@ def _bare(item: Json) -> Json | None:
         case "function_call_output":
             return item
         case "message":
-            text = "".join(str(part.get("text", "")) for part in item.get("content", ()))
+            parts = parts_of(item)
+            text = "".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
             return {"type": "message", "role": "assistant", "content": text} if text else None
         case _:
             return None
