@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from shim.core.records import Step
@@ -32,6 +33,7 @@ class _Call:
     name: str
     names: Names
     pieces: list[str] = field(default_factory=list)
+    settled: bool = False
 
     @property
     def arguments(self) -> str:
@@ -50,13 +52,9 @@ class Calls:
         return any(call.call_id == call_id for call in self._calls)
 
     def fit(self, names: Names) -> int:
-        """How well the names fit the call of the step that they fit best."""
-        return max((fit(call.names, names) for call in self._calls), default=-1)
-
-    def _place(self, names: Names) -> int:
-        """The call that the names fit best, the newest of several."""
-        places = range(len(self._calls))
-        return max(places, key=lambda place: (fit(self._calls[place].names, names), place))
+        """How well the names fit the call, still being written, that they fit best."""
+        fits = (fit(call.names, names) for call in self._calls if not call.settled)
+        return max(fits, default=-1)
 
     def open(self, item: Json, names: Names) -> Json:
         """Begin a call; gives the entry of its first delta (Assistants spec 6.4)."""
@@ -69,21 +67,30 @@ class Calls:
         }
 
     def add(self, names: Names, piece: str) -> Json:
-        """Take in a piece of a call's arguments; gives the entry of its delta."""
-        index = self._place(names)
-        self._calls[index].pieces.append(piece)
-        return {"index": index, "type": "function", "function": {"arguments": piece}}
+        """Take in a piece of the arguments of a call that fits; gives the entry of its delta."""
+        writing = [place for place, call in enumerate(self._calls) if not call.settled]
+        return self._added(self._best(writing, names), piece)
 
-    def settle(self, names: Names, arguments: str | None) -> Json | None:
-        """Take in a call's whole arguments; gives a delta of what had not arrived, if any."""
-        call = self._calls[self._place(names)]
-        arrived = "".join(call.pieces)
-        whole = arguments or arrived or _NO_ARGUMENTS
-        if whole == arrived:
+    def _best(self, places: Sequence[int], names: Names) -> int:
+        """The call that the names fit best, the newest of several."""
+        return max(places, key=lambda place: (fit(self._calls[place].names, names), place))
+
+    def _added(self, place: int, piece: str) -> Json:
+        self._calls[place].pieces.append(piece)
+        return {"index": place, "type": "function", "function": {"arguments": piece}}
+
+    def settle(self, item: Json, names: Names) -> Json | None:
+        """Take in a whole call of the step; gives a delta of what had not arrived, if any."""
+        same = [n for n, call in enumerate(self._calls) if call.call_id == item["call_id"]]
+        place = self._best(same, names)
+        call = self._calls[place]
+        call.settled, arrived = True, "".join(call.pieces)
+        arguments = item.get("arguments") or arrived or _NO_ARGUMENTS
+        if arguments == arrived:
             return None
-        if whole.startswith(arrived):
-            return self.add(names, whole[len(arrived) :])
-        call.pieces = [whole]
+        if arguments.startswith(arrived):
+            return self._added(place, arguments[len(arrived) :])
+        call.pieces = [arguments]
         return None
 
     def record(self) -> Step:

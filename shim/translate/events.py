@@ -59,6 +59,7 @@ class RunTranslator:
         self._hosted: Hosted | None = None
         self._finished: Counter[str] = Counter()
         self._items: list[Json] = []
+        self._output: list[Json] = []
         self._spoken = False
         self._silent: Json | None = None
         self._ordering = Ordering()
@@ -82,6 +83,7 @@ class RunTranslator:
 
     def feed(self, event: Json, now: float) -> list[Change]:
         """What an upstream event changes; unknown events change nothing."""
+        self._output = _items_of(event.get("response") or {})
         changes: list[Change] = []
         for each in self._ordering.feed(event):
             handler = self._handlers.get(each.get("type", ""))
@@ -126,7 +128,7 @@ class RunTranslator:
             status = event["type"].removeprefix("response.")
         used = usage_of(response)
         if status in ("failed", "cancelled"):
-            error, items = last_error(error_of(response)), self._all_items(response)
+            error, items = last_error(error_of(response)), self._all_items()
             full = self._is_full(response)
             self.outcome = Outcome(status, used, items, error=error, overflow=full)
             return []
@@ -135,11 +137,9 @@ class RunTranslator:
     def _closed(self, response: Json, status: str, used: Usage, now: float) -> list[Change]:
         reason = (response.get("incomplete_details") or {}).get("reason")
         short = None if status == "completed" else reason or "max_output_tokens"
-        changes = [
-            change
-            for item in self._unfinished(_items_of(response))
-            for change in self._item(item, frozenset(), now, short)
-        ]
+        changes: list[Change] = []
+        for item in self._unfinished(self._output):
+            changes += self._item(item, frozenset(), now, short)
         if self._silent is not None and not self._spoken:
             changes += self._open_message(now)
         if self._writing is not None:
@@ -147,7 +147,7 @@ class RunTranslator:
         calls = [call for group in self._calls for call in group.required()] if not short else []
         changes += self._rest(now, used, waiting=short is None)
         kind = "calls" if calls else status
-        self.outcome = Outcome(kind, used, self._all_items(response), calls, reason=short)
+        self.outcome = Outcome(kind, used, self._all_items(), calls, reason=short)
         return changes
 
     def _unfinished(self, output: Sequence[Json]) -> list[Json]:
@@ -162,6 +162,9 @@ class RunTranslator:
             seen[kind] += 1
             if seen[kind] > self._finished[kind]:
                 missing.append(item)
+        if self._writing is not None:  # its end comes before anything else begins
+            written = next((item for item in missing if item.get("type") == "message"), None)
+            missing.sort(key=lambda item: item is not written)
         return missing
 
     def _rest(self, now: float, used: Usage, *, waiting: bool) -> list[Change]:
@@ -184,9 +187,9 @@ class RunTranslator:
         self._step = None
         return changes
 
-    def _all_items(self, response: Json) -> Sequence[Json]:
+    def _all_items(self) -> Sequence[Json]:
         """The items of the response; calls of which only pieces were seen are made up."""
-        items = _items_of(response) or self._items
+        items = self._output or self._items
         if any(item.get("type") == "function_call" for item in items):
             return items
         return [*items, *(item for group in self._calls for item in group.items())]
@@ -246,8 +249,14 @@ class RunTranslator:
     # messages
 
     def _over(self, _event: Json, now: float) -> list[Change]:
+        """Nothing said that the message ended: the whole response, once there, says how."""
+        if self._writing is None:
+            return []
+        missing = self._unfinished(self._output)
+        if missing and missing[0].get("type") == "message":
+            return self._item(missing[0], frozenset(), now, None)
         self._finished["message"] += 1
-        return [self._finish_message(now, None)] if self._writing is not None else []
+        return [self._finish_message(now, None)]
 
     def _open_message(self, now: float) -> list[Change]:
         changes = self._make_way(now)
@@ -346,9 +355,9 @@ class RunTranslator:
         return [_step_delta(group.step, group.add(names, event["delta"]))]
 
     def _settled_call(self, item: Json, names: Names) -> list[Change]:
-        group = self._group(names)
-        entry = group.settle(names, item.get("arguments")) if group else None
-        return [_step_delta(group.step, entry)] if group and entry else []
+        group = next(group for group in self._calls if group.has(item["call_id"]))
+        entry = group.settle(item, names)
+        return [_step_delta(group.step, entry)] if entry else []
 
     def _group(self, names: Names) -> Calls | None:
         """The step with the call that the names fit best."""
