@@ -103,6 +103,10 @@ class Odd:
         self.log.append((request.method, path, body))
         if path.startswith("/conversations"):
             return httpx.Response(404, json={"detail": "Not Found"})
+        if path.startswith("/vector_stores/"):
+            store = {"id": path.rpartition("/")[2], "object": "vector_store", "status": "completed"}
+            counts = {"file_counts": {"in_progress": 0, "total": 1}}
+            return httpx.Response(200, json={**store, **counts})
         answers = self.posts if (request.method, path) == ("POST", "/responses") else self.gets
         if not answers:
             return httpx.Response(404, json={"detail": "Not Found"})

@@ -107,14 +107,16 @@ def test_settings_of_a_run_are_carried(
 
 
 def test_hosted_tools_are_passed_on_with_all_they_were_given() -> None:
-    """Stores, files, limits and ranking go upstream; that citations are not rebuilt is noted."""
+    """Stores, files, limits and ranking go upstream; that files are not rebuilt is noted."""
     search = {"max_num_results": 7, "ranking_options": {**RANKING, "hybrid_search": {"a": 1}}}
     assistant = {
         "tools": [{"type": "file_search", "file_search": search}, {"type": "code_interpreter"}],
         "tool_resources": {**STORE, **FILES},
     }
 
-    body, notes = asked(Api(), assistant, {"tool_choice": {"type": "file_search"}})
+    api = Api()
+    api.odd.gets.append(plain({"id": "vs_1", "status": "completed"}))
+    body, notes = asked(api, assistant, {"tool_choice": {"type": "file_search"}})
 
     ranking = {"ranker": "auto", "score_threshold": 0.5, "hybrid_search": {"a": 1}}
     assert body["tools"] == [
