@@ -81,9 +81,10 @@ async def test_an_assistant_message_can_be_written_by_the_program(api, runner):
 async def test_attachments_are_shown_as_given(api):
     """In their order, the same file twice if it was given twice."""
     thread = await api.threads.create()
+    file = await api.client.files.create(file=("notes.txt", b"Notes"), purpose="assistants")
     attachments = [
-        {"file_id": "file-1", "tools": [{"type": "file_search"}]},
-        {"file_id": "file-1", "tools": [{"type": "code_interpreter"}]},
+        {"file_id": file.id, "tools": [{"type": "file_search"}]},
+        {"file_id": file.id, "tools": [{"type": "code_interpreter"}]},
     ]
 
     made = await api.json(
