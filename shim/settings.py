@@ -43,7 +43,8 @@ class Settings:
 
     `database_url` is `sqlite:////absolute/path.db`, `sqlite:///relative.db` or
     `sqlite:///:memory:`; empty means a file in the user's data directory. `models` maps the model
-    names of old assistants to those asked for now.
+    names of old assistants to those asked for now. `files` is the folder for what code made; empty
+    means one beside the database. A file larger than `files_max_mb` is not kept.
     """
 
     upstream_url: str = ""
@@ -55,6 +56,8 @@ class Settings:
     conversations: str = "auto"
     history: str = "items"
     models: Mapping[str, str] = field(default_factory=dict)
+    files: str = ""
+    files_max_mb: int = 100
     log: str = ""
 
     def __post_init__(self) -> None:
@@ -76,6 +79,10 @@ class Settings:
             )
         if not isinstance(self.store, bool):
             raise SettingsError(f"SHIM_STORE={self.store!r} is neither true nor false")
+        if not _is_size(self.files_max_mb):
+            raise SettingsError(
+                f"SHIM_FILES_MAX_MB={self.files_max_mb!r} is no number of megabytes"
+            )
         if not _is_model_map(self.models):
             raise SettingsError(_BAD_MODELS.format(self.models))
         if self.log and not _is_level(self.log):
@@ -103,6 +110,13 @@ class Settings:
 
         return str(Path(user_data_dir("shim", appauthor=False)) / "shim.db")
 
+    def files_path(self) -> Path | None:
+        """The folder of the files that code made; None keeps them in memory."""
+        if self.files:
+            return Path(self.files)
+        database = self.database_path()
+        return None if database == ":memory:" else Path(database).parent / "shim-files"
+
 
 def set_in(environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """The settings that the environment gives, each with the name of its variable."""
@@ -124,6 +138,8 @@ def _parsed(name: str, text: str) -> Any:
             return _flag(text)
         case "models":
             return _models(text)
+        case "files_max_mb":
+            return int(text) if text.isdecimal() else text
         case _:
             return text
 
@@ -151,6 +167,10 @@ def _is_model_map(models: Any) -> bool:
     return isinstance(models, Mapping) and all(
         isinstance(old, str) and isinstance(new, str) for old, new in models.items()
     )
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
 
 
 def _is_level(name: str) -> bool:
@@ -200,6 +220,7 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
     from shim.conversation.mirror import Mirrors  # noqa: PLC0415
     from shim.core.engine import Engine  # noqa: PLC0415
     from shim.core.ports import World  # noqa: PLC0415
+    from shim.storage.contents import Folder, Memory  # noqa: PLC0415
     from shim.storage.ledger import Ledger  # noqa: PLC0415
     from shim.storage.outbox import Outbox  # noqa: PLC0415
 
@@ -212,8 +233,10 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
         upstream=upstream,
         workers=workers,
         conversations=mirrors,
+        contents=Memory() if (folder := settings.files_path()) is None else Folder(folder),
         store=settings.store,
         pairs=settings.history == "items",
         models=settings.models,
+        most_bytes=settings.files_max_mb * 1_000_000,
     )
     return Wired(Engine(world), database.close)

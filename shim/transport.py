@@ -1,8 +1,8 @@
 """The HTTP client that shim puts under an SDK client, of the given client's own HTTP module.
 
-Knows how a request becomes a `Call` and a `Reply` its response. Answers `/assistants` and
-`/threads` by a handler and leaves all else to the client it was given; knows no Assistants
-semantics, and nothing of the SDK.
+Knows how a request becomes a `Call` and a `Reply` its response. Answers `/assistants`, `/threads`
+and the files of shim's own by a handler and leaves all else to the client it was given; knows no
+Assistants semantics, and nothing of the SDK.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from shim import drive
+from shim.core.ids import FILE
 from shim.core.ports import Upstream, Workers
 from shim.core.wire import Call, Handler, Reply, Target, encode_event, encode_json
 from shim.errors import ApiError, SettingsError, ShimError, Unreachable
@@ -37,7 +38,11 @@ Wiring = Callable[[Any, Upstream, Workers], Handler]
 GRACE = 5.0
 """Seconds that closing a client waits for runs still going on."""
 
-_OURS = re.compile(r"(?P<base>.*?)/(?P<path>(?:assistants|threads)(?:/.*)?)", re.DOTALL)
+_OURS = re.compile(
+    rf"(?P<base>.*?)/(?P<path>(?:assistants|threads)(?:/.*)?|files/{FILE}[0-9A-Za-z]{{20}}(?:/content)?)",
+    re.DOTALL,
+)
+_NOT_OURS = re.compile(r".*(?:/chatkit|/(?:vector_stores|containers)/[^/]+)", re.DOTALL)
 _AZURE_BASE = re.compile(r"(?P<root>.*?)/+openai(?:/deployments/[^/]+|/v1)?")
 
 # Headers that belong to the one request they came with, not to its sender.
@@ -67,9 +72,9 @@ def _kin(ours: type, theirs: type) -> Any:
 
 
 def _located(url: Any) -> re.Match[str] | None:
-    """Base and path of an Assistants URL; OpenAI's ChatKit has threads of its own."""
+    """Base and path of a URL of ours; ChatKit has threads, and stores have files of their own."""
     match = _OURS.fullmatch(url.path)
-    return None if match is None or match["base"].endswith("/chatkit") else match
+    return None if match is None or _NOT_OURS.fullmatch(match["base"]) else match
 
 
 def _shared(name: str) -> Any:
@@ -203,6 +208,8 @@ class _Door:
             "content-type": "application/json",
             **reply.headers,
         }
+        if reply.content is not None:
+            return self._http.Response(reply.status, headers=headers, content=reply.content)
         if reply.events is None:
             content = encode_json(reply.body or {})
             return self._http.Response(reply.status, headers=headers, content=content)

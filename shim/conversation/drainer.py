@@ -149,6 +149,8 @@ class Drainer:
             await self._delete(path)
         for response_id in entry.payload["responses"]:
             await self._delete(f"/responses/{response_id}")
+        if container_id := entry.payload.get("container"):
+            await self._delete(f"/containers/{container_id}")
         await self._claim.forget()
 
     async def _delete(self, path: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from shim.core.asking import Asking, OutOfTokens, Refused
+from shim.core.keeping import Keeper
 from shim.core.leases import RENEW_SECONDS, leased, released
 from shim.core.lifecycle import FINAL, move
 from shim.core.ports import Batch, Request, Stream, World
@@ -54,6 +55,7 @@ class Worker:
         self._world = world
         self._run = run
         self._target = target
+        self._keeper = Keeper(world)
         self._translator = RunTranslator(run)
         self._unwritten: Sequence[Change] = ()
         self._last: Sequence[Change] = ()
@@ -188,7 +190,7 @@ class Worker:
 
     async def _keep(self, changes: Sequence[Change]) -> None:
         known = self._run.response_id == self._kept_id
-        if known and not any(change.record for change in changes):
+        if known and not any(change.record or change.files for change in changes):
             return
         run = replace(self._run, response_id=self._kept_id)
         self._unwritten = changes
@@ -250,7 +252,7 @@ class Worker:
             run = leased(run, self._world, self._target)
         while True:
             try:
-                self._run = await self._world.ledger.save_run(run, batch or Batch())
+                self._run = await self._keeper.save(run, batch or Batch(), self._target)
             except Lost:
                 stored = await self._stored()
                 if stored is None or not self._is_ours(stored, run):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from shim.core.containers import GONE, Containers
 from shim.core.ports import Answer, Request, World
 from shim.core.records import Run
 from shim.core.stores import Stores
@@ -17,6 +18,7 @@ from shim.errors import ShimError, Unreachable
 from shim.translate.failures import (
     droppable,
     error_of,
+    is_container_gone,
     is_overflow,
     is_passing,
     last_error,
@@ -70,6 +72,8 @@ class Asking:
         self._groups: list[Group] = []
         self._current: Sequence[Json] = ()
         self._refused: frozenset[str] = frozenset()
+        self._containers = Containers(world, target)
+        self._container: str | None = None
         self.halvings = run.halvings
         self.notes: list[str] = []
 
@@ -102,6 +106,9 @@ class Asking:
         items = await ledger.turn_items(run.id)
         self._current = replayed(items, stored=stored, plain=plain)
         await self._learn()
+        if self._dialect.code_interpreter:
+            self._container, note = await self._containers.of(run)
+            self.notes += [note] if note else []
         if not self._dialect.file_search and any(map(message_has_attachments, history)):
             self._note("attachments were stored, but the upstream does not search or read files")
         self._check_completion_limit()
@@ -127,6 +134,8 @@ class Asking:
                 raise Refused(_unreached(error), again=not error.sent) from error
             if answer.status < 400:
                 return answer
+            if await self._renewed(answer.status, answer.body):
+                continue
             if not await self._adapted(answer.body, body):
                 again = is_passing(answer.status, answer.body)
                 raise Refused(last_error(error_of(answer.body), answer.status), again=again)
@@ -139,6 +148,7 @@ class Asking:
             self._current,
             self._dialect,
             store=store,
+            container=self._container,
             refused=self._refused,
         )
         for note in drafted.notes:
@@ -160,6 +170,17 @@ class Asking:
     def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
+
+    async def _renewed(self, status: int, body: Json) -> bool:
+        """Whether the container asked for is gone, so that another is to be made."""
+        bare = [item for item in self._current if item.get("type") not in _OF_CONTAINERS]
+        named = self._container is not None or len(bare) < len(self._current)
+        if not named or not is_container_gone(status, body):
+            return False
+        await self._containers.forget(self._run)
+        self._container, self._current = None, bare
+        self._note(GONE)
+        return True
 
     async def _adapted(self, body: Json, request: Json) -> bool:
         """Whether the request was changed such that it may be taken now."""
@@ -225,6 +246,9 @@ class Asking:
         tokens = answer.body.get("input_tokens")
         return tokens if answer.status < 400 and isinstance(tokens, int) else None
 
+
+_OF_CONTAINERS = frozenset({"code_interpreter_call", "reasoning"})
+"""The items that name a container, and those that may not be sent without what follows them."""
 
 _COUNTED = ("model", "input", "instructions", "tools")
 

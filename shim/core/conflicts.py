@@ -18,6 +18,7 @@ __all__ = [
     "cannot_update",
     "internal_error",
     "no_outputs_wanted",
+    "no_such_file",
     "nothing_to_run",
     "unknown",
     "unusable",
@@ -28,6 +29,11 @@ __all__ = [
 def unknown(kind: str, object_id: str) -> ApiError:
     """A 404 for an id; `kind` is spelled as the original did: `run step`, `thread`, ..."""
     return ApiError(404, f"No {kind} found with id '{object_id}'.")
+
+
+def no_such_file(file_id: str) -> ApiError:
+    """A 404 for a file, in the words of the Files API."""
+    return ApiError(404, f"No such File object: {file_id}", param="id")
 
 
 def busy_for_messages(run: Run) -> ApiError:

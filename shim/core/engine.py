@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from shim.core.assistants import Assistants
 from shim.core.background import begin_again
 from shim.core.conflicts import internal_error, unusable
+from shim.core.files import Files
+from shim.core.keeping import Keeper
 from shim.core.looks import Looks
 from shim.core.messages import Messages
 from shim.core.params import check_id, parse_body, validate
@@ -48,13 +50,19 @@ class Engine:
     """The Assistants API over a World."""
 
     def __init__(self, world: World) -> None:
-        looks = Looks(world, begin_again)
+        looks, keeper = Looks(world, begin_again), Keeper(world)
         stores = Stores(world)
-        assistants, threads = Assistants(world, stores), Threads(world, stores)
+        assistants, threads = Assistants(world, stores), Threads(world, stores, keeper)
         runs = Runs(world, threads, assistants, looks, stores)
-        self._endpoints = _endpoints(
-            assistants, threads, Messages(world, threads, looks), runs, Steps(world, runs)
-        )
+        files = Files(world, keeper)
+        self._endpoints = {
+            **_endpoints(
+                assistants, threads, Messages(world, threads, looks), runs, Steps(world, runs)
+            ),
+            "files.retrieve": files.retrieve,
+            "files.content": files.content,
+            "files.delete": files.delete,
+        }
 
     async def __call__(self, call: Call) -> Reply:
         """Answer a call; whatever goes wrong is an answer too."""
@@ -79,7 +87,8 @@ class Engine:
         return await self._answer(call)
 
     async def _answer(self, call: Call) -> Reply:
-        _check_beta(call)
+        if not call.path.startswith("/files/"):
+            _check_beta(call)
         matched = _matched(call)
         for name, value in matched.ids.items():
             check_id(value, param=name, prefix=PREFIXES[name])

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from shim.core.keeping import Keeper
 from shim.core.leases import held
 from shim.core.lifecycle import move
 from shim.core.params import ListParams
@@ -61,10 +62,12 @@ class Looks:
     def __init__(self, world: World, again: Again) -> None:
         self._world = world
         self._again = again
+        self._keeper = Keeper(world)
 
     async def active(self, thread_id: str, target: Target) -> Run | None:
         """The thread's active run as it is now, or None."""
         run = await self._world.ledger.active_run(thread_id)
+        await self._keeper.resume(thread_id, target)
         if run is None:
             return None
         fresh = await self.fresh(run, target)
@@ -73,6 +76,7 @@ class Looks:
     async def fresh(self, run: Run, target: Target) -> Run:
         """The run as it is now."""
         if run.status not in ACTIVE:
+            await self._keeper.resume(run.thread_id, target)
             return run
         try:
             return await self._look(run, target)
@@ -190,7 +194,7 @@ class Looks:
             log.warning("run %s: cancelling at the upstream failed: %s", run.id, error)
 
     async def _save(self, after: Settled, target: Target) -> Run:
-        saved = await self._world.ledger.save_run(after.run, after.batch)
+        saved = await self._keeper.save(after.run, after.batch, target)
         log.info("run %s on %s: %s", saved.id, saved.thread_id, saved.status)
         self._world.conversations.drain(saved.thread_id, target)
         return saved

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shim.core.records import ACTIVE, Assistant, Message, Run, Step, Thread, Usage
+from shim.core.records import ACTIVE, Assistant, File, Message, Run, Step, Thread, Usage
 from shim.core.wire import Json
 
 __all__ = [
     "assistant",
     "deleted",
+    "file",
     "message",
     "message_modified",
     "run",
@@ -196,6 +197,24 @@ def _without_texts(call: Json) -> Json:
         for result in searched.get("results") or ()
     ]
     return {**call, "file_search": {**searched, "results": results}}
+
+
+_FILE_STATUS = {"pending": "uploaded", "kept": "processed", "lost": "error"}
+
+
+def file(record: File) -> Json:
+    """The object of a file that code made (spec 3.5)."""
+    return {
+        "object": "file",
+        "id": record.id,
+        "purpose": "assistants_output",
+        "filename": record.filename,
+        "bytes": record.size or 0,
+        "created_at": record.created_at,
+        "expires_at": None,
+        "status": _FILE_STATUS[record.status],
+        "status_details": record.problem,
+    }
 
 
 def deleted(kind: str, object_id: str) -> Json:

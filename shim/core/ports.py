@@ -17,7 +17,7 @@ from collections.abc import (
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shim.core.records import Assistant, Message, Run, Step, Thread
+from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
 from shim.core.wire import Event, Json, Target
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Batch",
+    "Contents",
     "Conversations",
     "Dialect",
     "Ledger",
@@ -81,11 +82,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the upstream. `body` is the parsed JSON, or `{"error": {"message": text}}`."""
+    """An answer of the upstream. `body` is the parsed JSON, or `{"error": {"message": text}}`.
+
+    `content` holds the bytes of an answer that was read as such.
+    """
 
     status: int
     body: Json
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
 
 
 class Stream(Protocol):
@@ -113,6 +118,10 @@ class Upstream(Protocol):
 
     async def send(self, request: Request) -> Answer:
         """Send and read the whole answer; raises Unreachable."""
+        ...
+
+    async def read(self, request: Request) -> Answer:
+        """Send and read the whole answer, as bytes unless it is an error; raises Unreachable."""
         ...
 
     async def open(self, request: Request) -> Stream:
@@ -165,13 +174,18 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written together with a move of a run (or the making of a thread or messages)."""
+    """What is written together with a move of a run (or the making of a thread or messages).
+
+    `files` are new or there already. `container` is the one that the thread's code ran in.
+    """
 
     new: Sequence[Message | Step] = ()
     changed: Sequence[Message | Step] = ()
     items: Sequence[Json] = ()
     response_id: str | None = None
     mirror: Sequence[Mirror] = ()
+    files: Sequence[File] = ()
+    container: Container | None = None
 
 
 class Ledger(Protocol):
@@ -229,8 +243,33 @@ class Ledger(Protocol):
     async def open_steps(self, run_id: str) -> list[Step]: ...
     async def open_messages(self, run_id: str) -> list[Message]: ...
 
+    async def file(self, tenant: str, file_id: str) -> File | None: ...
+    async def files(self, thread_id: str) -> list[File]: ...
+    async def pending_files(self, thread_id: str) -> list[File]: ...
+    async def save_file(self, record: File) -> None: ...
+    async def delete_file(self, file_id: str) -> None: ...
+
+    async def container(self, thread_id: str) -> Container | None: ...
+    async def save_container(self, thread_id: str, container: Container | None) -> None: ...
+
     async def refused_parameters(self, server: str, model: str) -> frozenset[str]: ...
     async def remember_refused(self, server: str, model: str, name: str) -> None: ...
+
+
+class Contents(Protocol):
+    """Where the contents of files are kept, by the files' ids."""
+
+    async def put(self, file_id: str, content: bytes) -> None:
+        """Keep a content, in place of one that is there; raises OSError."""
+        ...
+
+    async def get(self, file_id: str) -> bytes | None:
+        """The content, or None where there is none."""
+        ...
+
+    async def delete(self, file_id: str) -> None:
+        """Delete a content, if it is there."""
+        ...
 
 
 class Conversations(Protocol):
@@ -257,8 +296,13 @@ class World:
     upstream: Upstream
     workers: Workers
     conversations: Conversations
+    contents: Contents
     now: Callable[[], float] = time.time
     store: bool = True
     pairs: bool = True
     """Whether earlier runs' calls and outputs are sent with their messages."""
     models: Mapping[str, str] = field(default_factory=dict)
+    most_bytes: int = 100_000_000
+    """How large a file may be to be kept."""
+    copying: dict[str, float] = field(default_factory=dict)
+    """The files that this process copies, and when a look may try each again."""

@@ -1,4 +1,4 @@
-"""The records: how shim holds assistants, threads, messages, runs and steps. Values, no rules."""
+"""The records: how shim holds assistants, threads, messages, runs, steps and files. No rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from typing import Any
 
 from shim.core.wire import Json
 
-__all__ = ["ACTIVE", "RUN_SECONDS", "Assistant", "Message", "Run", "Step", "Thread", "Usage"]
+__all__ = [
+    "ACTIVE",
+    "RUN_SECONDS",
+    "Assistant",
+    "Container",
+    "File",
+    "Message",
+    "Run",
+    "Step",
+    "Thread",
+    "Usage",
+]
 
 RUN_SECONDS = 600
 """How long a run may take: `expires_at` is `created_at` plus this (Assistants spec 2.4)."""
@@ -63,6 +74,35 @@ class Thread:
     metadata: dict[str, str] = field(default_factory=dict)
     tool_resources: Json = field(default_factory=dict)
     conversation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The container in which a thread's code runs, and the uploaded files that it was given."""
+
+    id: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that code made in a run, and whether shim has its content.
+
+    `status` is pending (it is to be copied from its container, where it is `source_id`), kept, or
+    lost, with the `problem`. `content` is there only until it is put where contents are kept.
+    """
+
+    id: str
+    created_at: int
+    filename: str
+    thread_id: str
+    run_id: str
+    size: int | None = None
+    container_id: str | None = None
+    source_id: str | None = None
+    status: str = "pending"
+    problem: str | None = None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ PREFIXES = {
     "message_id": "msg",
     "run_id": "run",
     "step_id": "step",
+    "file_id": "file-",
 }
 """How the ids in a path begin (Assistants spec 7.3)."""
 
@@ -52,6 +53,7 @@ class Matched:
 _THREAD = "/threads/{thread_id}"
 _MESSAGE = _THREAD + "/messages/{message_id}"
 _RUN = _THREAD + "/runs/{run_id}"
+_FILE = "/files/{file_id}"
 
 ROUTES = (
     Route("POST", "/assistants", "assistants.create", params.CreateAssistant),
@@ -77,6 +79,9 @@ ROUTES = (
     Route("POST", _RUN + "/submit_tool_outputs", "runs.submit", params.SubmitToolOutputs),
     Route("GET", _RUN + "/steps", "steps.list"),
     Route("GET", _RUN + "/steps/{step_id}", "steps.retrieve"),
+    Route("GET", _FILE, "files.retrieve"),
+    Route("GET", _FILE + "/content", "files.content"),
+    Route("DELETE", _FILE, "files.delete"),
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from shim.core.lifecycle import FINAL, move
 from shim.core.objects import run_event
 from shim.core.ports import Batch, Mirror
-from shim.core.records import Message, Run, Step
+from shim.core.records import Container, File, Message, Run, Step
 from shim.core.wire import Event, Json
 from shim.translate.changes import Change, Outcome
 from shim.translate.closing import ENDINGS, ended_message, ended_step
@@ -36,14 +36,17 @@ def batch_of(changes: Iterable[Change], **more: object) -> Batch:
     """The records of changes, each as it was last, new ones apart; `more` are fields of Batch."""
     latest: dict[str, Message | Step] = {}
     fresh: set[str] = set()
+    files: dict[str, File] = {}
     for change in changes:
+        files.update((file.id, file) for file in change.files)
         if change.record is not None:
             latest[change.record.id] = change.record
             if change.new:
                 fresh.add(change.record.id)
     new = [record for record in latest.values() if record.id in fresh]
     changed = [record for record in latest.values() if record.id not in fresh]
-    return replace(Batch(new=new, changed=changed), **more)  # type: ignore[arg-type]
+    batch = Batch(new=new, changed=changed, files=list(files.values()))
+    return replace(batch, **more)  # type: ignore[arg-type]
 
 
 def run_told(run: Run) -> Event:
@@ -114,9 +117,23 @@ def closings(
 def _written(run: Run, changes: Sequence[Change], items: Sequence[Json]) -> Settled:
     mirror = [Mirror("run", {"run_id": run.id})] if run.status in FINAL else []
     response_id = run.response_id if items else None
-    batch = batch_of(changes, items=items, response_id=response_id, mirror=mirror)
+    container = _container(run, items)
+    batch = batch_of(
+        changes, items=items, response_id=response_id, mirror=mirror, container=container
+    )
     told = [event for change in changes if (event := change.event()) is not None]
     return Settled(run, batch, [*told, run_told(run)])
+
+
+def _container(run: Run, items: Sequence[Json]) -> Container | None:
+    """The container that the run's code ran in last, with the files that a new one is given."""
+    used = [
+        item["container_id"]
+        for item in items
+        if item.get("type") == "code_interpreter_call" and item.get("container_id")
+    ]
+    files = run.tool_resources.get("code_interpreter", {}).get("file_ids") or ()
+    return Container(str(used[-1]), tuple(files)) if used else None
 
 
 def _required(calls: Sequence[Json]) -> Json:

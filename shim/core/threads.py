@@ -8,6 +8,7 @@ from dataclasses import replace
 from shim.core import conflicts, objects
 from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
+from shim.core.keeping import Keeper
 from shim.core.ports import Batch, Mirror, World
 from shim.core.records import Message, Thread
 from shim.core.requests import Asked
@@ -21,9 +22,10 @@ __all__ = ["Threads", "opening"]
 class Threads:
     """The endpoints `/threads` and `/threads/{thread_id}`."""
 
-    def __init__(self, world: World, stores: Stores) -> None:
+    def __init__(self, world: World, stores: Stores, keeper: Keeper) -> None:
         self._world = world
         self._stores = stores
+        self._keeper = keeper
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads, with messages to begin with if any are given."""
@@ -67,6 +69,8 @@ class Threads:
     async def delete(self, asked: Asked) -> Reply:
         """DELETE /threads/{thread_id}, with all that hangs on it."""
         record = await self.find(asked)
+        for file in await self._world.ledger.files(record.id):
+            await self._keeper.drop(file)
         try:
             await self._world.ledger.delete_thread(record.id)
         except Lost:

@@ -75,12 +75,13 @@ DONE = Event("done", "[DONE]")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: a JSON body, or a stream of events. Headers have lower-case names."""
+    """An answer: a JSON body, a stream of events, or bytes. Headers have lower-case names."""
 
     status: int = 200
     body: Json | None = None
     events: AsyncGenerator[Event, None] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

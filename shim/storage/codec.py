@@ -8,22 +8,30 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from shim.core.records import Assistant, Message, Run, Step, Thread, Usage
+from shim.core.records import Assistant, File, Message, Run, Step, Thread, Usage
 from shim.core.wire import decode_json, encode_compact
 from shim.storage.sqlite import Row
 
 __all__ = ["dump", "load", "pack", "unpack", "unpack_thread"]
 
-Record = TypeVar("Record", Assistant, Message, Run, Step)
+Record = TypeVar("Record", Assistant, File, Message, Run, Step)
 
 _COLUMNS: dict[type, frozenset[str]] = {
     Assistant: frozenset({"id", "version"}),
+    File: frozenset({"id", "thread_id", "run_id", "status"}),
     Message: frozenset({"id", "thread_id", "run_id", "position", "metadata"}),
     Run: frozenset({"id", "thread_id", "status", "version", "metadata"}),
     Step: frozenset({"id", "thread_id", "run_id", "type", "position"}),
 }
+_NOT_STORED = frozenset({"content"})
+"""What a file carries on its way to where contents are kept; of a message it is stored."""
+
 _PACKED = {
-    kind: tuple(f.name for f in fields(kind) if f.name not in columns)
+    kind: tuple(
+        f.name
+        for f in fields(kind)
+        if f.name not in columns and not (kind is File and f.name in _NOT_STORED)
+    )
     for kind, columns in _COLUMNS.items()
 }
 _TUPLES = frozenset({"tools", "content", "attachments", "notes", "include"})
@@ -37,7 +45,7 @@ def dump(value: Any) -> str:
     return encode_compact(value).decode()
 
 
-def pack(record: Assistant | Message | Run | Step) -> str:
+def pack(record: Assistant | File | Message | Run | Step) -> str:
     """The JSON text of the fields that have no column."""
     values = {name: getattr(record, name) for name in _PACKED[type(record)]}
     for name in _USAGES & values.keys():

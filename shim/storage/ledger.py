@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shim.core.ports import Batch, Mirror
-from shim.core.records import Assistant, Message, Run, Step, Thread
+from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
 from shim.core.wire import Json
 from shim.storage.codec import dump, load, pack, unpack, unpack_thread
 from shim.storage.sqlite import Database, Row, Statement
@@ -19,6 +19,7 @@ from shim.storage.statements import (
     ACTIVE,
     assistant_version,
     changed,
+    left_in,
     moved_run,
     new_assistant,
     new_thread,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 _THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
-_TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items")
+_TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items", "files")
 _WAITS_NO_MORE = "DELETE FROM outbox WHERE thread_id = :thread"
 _DELETE_LATER = (
     "INSERT INTO outbox SELECT id, next_position, 'delete_thread', :leftovers, 0 FROM threads "
@@ -53,7 +54,7 @@ class Ledger:
     async def _rows(self, sql: str, **params: Any) -> Sequence[Row]:
         return (await self._database.execute(Statement(sql, params)))[0]
 
-    async def _set(self, table: str, row_id: str, **values: str) -> None:
+    async def _set(self, table: str, row_id: str, **values: str | None) -> None:
         columns = ", ".join(f"{name} = :{name}" for name in values)
         sql = f"UPDATE {table} SET {columns} WHERE id = :id"
         await self._database.execute(Statement(sql, {"id": row_id, **values}, expect=1))
@@ -123,7 +124,7 @@ class Ledger:
         leftovers = await self._leftovers(thread_id)
         params = {"thread": thread_id, "leftovers": dump(leftovers)}
         delete = (f"DELETE FROM {table} WHERE thread_id = :thread" for table in _TABLES_OF_A_THREAD)
-        mirror = [_MIRROR_LATER] if leftovers["responses"] else []
+        mirror = [_MIRROR_LATER] if any(leftovers.values()) else []
         await self._database.execute(
             *(Statement(sql, params) for sql in (_WAITS_NO_MORE, *mirror, _DELETE_LATER)),
             Statement("DELETE FROM threads WHERE id = :thread", params, expect=1),
@@ -131,7 +132,7 @@ class Ledger:
         )
 
     async def _leftovers(self, thread_id: str) -> Json:
-        """The responses that a thread leaves at the upstream.
+        """The responses, and the container, that a thread leaves at the upstream.
 
         Its conversation is looked up when it is deleted: something may be on its way there now.
         """
@@ -142,7 +143,10 @@ class Ledger:
         )
         ids = [load(row["data"]).get("response_id") for row in runs]
         ids += [row["response_id"] for row in turns]
-        return {"responses": sorted({each for each in ids if each})}
+        left: Json = {"responses": sorted({each for each in ids if each})}
+        if (container := await self.container(thread_id)) is not None:
+            left["container"] = container.id
+        return left
 
     # messages
 
@@ -214,6 +218,7 @@ class Ledger:
             *placed(run.thread_id, [*batch.new, *batch.mirror]),
             *(changed(record) for record in batch.changed),
             *turn(saved, batch),
+            *left_in(run.thread_id, batch),
         )
         return saved
 
@@ -250,6 +255,44 @@ class Ledger:
             run=run_id,
         )
         return [sent for row in rows if (sent := unpack(Message, row)).status == "in_progress"]
+
+    # files that code made, and the containers it ran in
+
+    async def file(self, tenant: str, file_id: str) -> File | None:
+        sql = (
+            "SELECT f.* FROM files f JOIN threads t ON t.id = f.thread_id "
+            "WHERE f.id = :id AND t.tenant = :tenant"
+        )
+        rows = await self._rows(sql, id=file_id, tenant=tenant)
+        return unpack(File, rows[0]) if rows else None
+
+    async def files(self, thread_id: str) -> list[File]:
+        rows = await self._rows("SELECT * FROM files WHERE thread_id = :thread", thread=thread_id)
+        return [unpack(File, row) for row in rows]
+
+    async def pending_files(self, thread_id: str) -> list[File]:
+        sql = "SELECT * FROM files WHERE thread_id = :thread AND status = 'pending'"
+        rows = await self._rows(sql, thread=thread_id)
+        return [unpack(File, row) for row in rows]
+
+    async def save_file(self, record: File) -> None:
+        await self._set("files", record.id, status=record.status, data=pack(record))
+
+    async def delete_file(self, file_id: str) -> None:
+        sql = "DELETE FROM files WHERE id = :id"
+        await self._database.execute(Statement(sql, {"id": file_id}))
+
+    async def container(self, thread_id: str) -> Container | None:
+        sql = "SELECT container_id, container_files FROM threads WHERE id = :thread"
+        rows = await self._rows(sql, thread=thread_id)
+        if not rows or rows[0]["container_id"] is None:
+            return None
+        return Container(rows[0]["container_id"], tuple(load(rows[0]["container_files"] or "[]")))
+
+    async def save_container(self, thread_id: str, container: Container | None) -> None:
+        files = None if container is None else dump(list(container.files))
+        key = None if container is None else container.id
+        await self._set("threads", thread_id, container_id=key, container_files=files)
 
     # parameters a model refuses
 

@@ -68,7 +68,17 @@ CREATE TABLE mirrored_items (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_FILES = """
+CREATE TABLE files (
+  id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, run_id TEXT NOT NULL, status TEXT NOT NULL,
+  data TEXT NOT NULL
+);
+CREATE INDEX files_by_thread ON files (thread_id, status);
+ALTER TABLE threads ADD COLUMN container_id TEXT;
+ALTER TABLE threads ADD COLUMN container_files TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES)
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 
 

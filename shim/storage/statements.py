@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from shim.core.ports import Batch, Mirror
-from shim.core.records import Assistant, Message, Run, Step, Thread
+from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
 from shim.storage.codec import dump, pack
 from shim.storage.sqlite import Statement
 
@@ -18,6 +18,7 @@ __all__ = [
     "ACTIVE",
     "assistant_version",
     "changed",
+    "left_in",
     "moved_run",
     "new_assistant",
     "new_thread",
@@ -108,7 +109,10 @@ def new_thread(tenant: str, record: Thread, batch: Batch) -> list[Statement]:
         "metadata": dump(record.metadata),
         "resources": dump(record.tool_resources),
     }
-    thread = "INSERT INTO threads VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)"
+    thread = (
+        "INSERT INTO threads (id, tenant, created_at, next_position, metadata, tool_resources) "
+        "VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)"
+    )
     mirror = "INSERT INTO mirrors VALUES (:id, :tenant, NULL, NULL, 0, 0, NULL)"
     statements = [Statement(thread, params)]
     if batch.mirror:
@@ -139,6 +143,39 @@ def changed(record: Message | Step) -> Statement:
         f"UPDATE {table} SET data = :data WHERE id = :id",
         {"id": record.id, "data": pack(record)},
     )
+
+
+def left_in(thread_id: str, batch: Batch) -> list[Statement]:
+    """What a run's code left behind: its files, and the container that it ran in.
+
+    A container that is known already keeps the list of the files that it was given.
+    """
+    statements = [_new_file(record) for record in batch.files]
+    if batch.container is not None:
+        sql = (
+            "UPDATE threads SET container_files = CASE WHEN container_id = :container "
+            "THEN container_files ELSE :files END, container_id = :container WHERE id = :thread"
+        )
+        statements.append(Statement(sql, _container(thread_id, batch.container)))
+    return statements
+
+
+def _new_file(record: File) -> Statement:
+    return Statement(
+        "INSERT INTO files VALUES (:id, :thread, :run, :status, :data) ON CONFLICT DO NOTHING",
+        {
+            "id": record.id,
+            "thread": record.thread_id,
+            "run": record.run_id,
+            "status": record.status,
+            "data": pack(record),
+        },
+    )
+
+
+def _container(thread_id: str, container: Container) -> dict[str, object]:
+    files = dump(list(container.files))
+    return {"thread": thread_id, "container": container.id, "files": files}
 
 
 def turn(run: Run, batch: Batch) -> list[Statement]:

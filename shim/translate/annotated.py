@@ -19,12 +19,13 @@ from typing import Any
 from shim.core.wire import Json
 from shim.translate.leaks import LeakFilter
 
-__all__ = ["Prose", "annotated", "file_link", "marker"]
+__all__ = ["FileIds", "Prose", "annotated", "file_link", "is_picture", "marker"]
 
 FileIds = Callable[[Json], str | None]
 """The id under which shim serves the file of a container_file_citation; None if it does not."""
 
 _LINK = "sandbox:/mnt/data/"
+_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ def marker(turn: int, number: int, filename: str) -> str:
     return f"【{turn}:{number}†{filename}】"
 
 
+def is_picture(annotation: Json) -> bool:
+    """Whether an annotation is of an image that was shown: such have no place in the text."""
+    if annotation.get("type") != "container_file_citation" or _index(annotation, "end_index"):
+        return False
+    return str(annotation.get("filename") or "").lower().endswith(_IMAGES)
+
+
 def file_link(annotation: Json) -> str:
     """The link by which a text names a file of the code interpreter."""
     return f"{_LINK}{annotation.get('filename') or ''}"
@@ -53,7 +61,7 @@ def annotated(raw: str, annotations: Sequence[Json], turn: int, file_ids: FileId
     markers = _markers(annotations, leaks, turn)
     value, made = _written(clean, markers)
     for given in annotations:
-        if given.get("type") == "container_file_citation":
+        if given.get("type") == "container_file_citation" and not is_picture(given):
             at = leaks.place(_index(given, "start_index"))
             shift = sum(len(one.text) for one in markers if one.place <= at)
             start = _found(value, file_link(given), at + shift)
@@ -144,6 +152,7 @@ class Prose:
         self._cited = 0
         self._told = 0
         self._annotations: list[Json] = []
+        self._unlinked: list[Json] = []
 
     def add(self, piece: str) -> list[Json]:
         """The text objects to tell for another piece of text."""
@@ -166,8 +175,11 @@ class Prose:
                     self._ahead.sort(key=lambda one: one[0])
                     return []
                 return [self._cite(given)]
-            case "container_file_citation":
-                return self._link(given)
+            case "container_file_citation" if not is_picture(given):
+                told = self._link(given)
+                if not told:
+                    self._unlinked.append(given)
+                return told
             case _:
                 return []
 
@@ -176,7 +188,8 @@ class Prose:
         told = [{"value": rest}] if (rest := self._leaks.finish()) else []
         self._said += rest
         told += [self._cite(given) for _, given in self._ahead]
-        self._ahead = []
+        told += [text for given in self._unlinked for text in self._link(given)]
+        self._ahead, self._unlinked = [], []
         return told
 
     def whole(self) -> Json:

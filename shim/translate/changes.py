@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shim.core.objects import message, step_event
-from shim.core.records import Message, Step, Usage
+from shim.core.records import File, Message, Step, Usage
 from shim.core.wire import Event, Json
 
 __all__ = ["Change", "Outcome", "usage_of"]
@@ -17,7 +17,8 @@ class Change:
     """Something that happened to a step or message: to be stored, to be told, or both.
 
     `name` is the event's (None: only stored). `new` records are put in, others replaced. `told` is
-    the record as the caller gets it, where that is not all that is stored.
+    the record as the caller gets it, where that is not all that is stored. `files` are those that
+    came up with it.
     """
 
     name: str | None
@@ -25,6 +26,7 @@ class Change:
     new: bool = False
     delta: Json | None = None
     told: Step | None = None
+    files: Sequence[File] = ()
 
     def event(self) -> Event | None:
         """The event to tell the caller, if any."""

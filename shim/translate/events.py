@@ -24,6 +24,7 @@ from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
 from shim.translate.failures import error_of, is_overflow, last_error
 from shim.translate.hosted import HOSTED, Hosted
+from shim.translate.made import Made
 from shim.translate.ordering import (
     MESSAGE_OVER,
     Names,
@@ -57,6 +58,8 @@ class RunTranslator:
         self._writing: Writing | None = None
         self._calls: list[Calls] = []
         self._hosted: Hosted | None = None
+        self._made = Made(run)
+        self._shown: list[str] = []
         self._finished: Counter[str] = Counter()
         self._items: list[Json] = []
         self._output: list[Json] = []
@@ -73,6 +76,7 @@ class RunTranslator:
             "response.refusal.delta": self._refusal,
             "response.output_text.annotation.added": self._annotated,
             "response.function_call_arguments.delta": self._arguments,
+            "response.code_interpreter_call_code.delta": self._code,
             "response.completed": self._ended,
             "response.incomplete": self._ended,
             "response.failed": self._ended,
@@ -84,10 +88,13 @@ class RunTranslator:
     def feed(self, event: Json, now: float) -> list[Change]:
         """What an upstream event changes; unknown events change nothing."""
         self._output = _items_of(event.get("response") or {})
+        self._made.now = now
         changes: list[Change] = []
         for each in self._ordering.feed(event):
             handler = self._handlers.get(each.get("type", ""))
             changes += handler(each, now) if handler is not None else []
+        if files := self._made.fresh():
+            changes.append(Change(None, files=files))
         return changes
 
     def abort(self, ending: str, now: float, error: Json | None = None) -> list[Change]:
@@ -112,6 +119,8 @@ class RunTranslator:
             counted = replace(step, usage=used if place == len(open_steps) else Usage())
             ended = ended_step(counted, ending, now, error)
             changes.append(Change(f"thread.run.step.{ending}", ended))
+        if files := self._made.all():
+            changes.append(Change(None, files=files))
         return changes
 
     # envelope
@@ -271,6 +280,7 @@ class RunTranslator:
             Change("thread.run.step.in_progress", step),
             Change("thread.message.created", record, new=fresh),
             Change("thread.message.in_progress", record),
+            *map(self._message_delta, self._writing.opened()),
         ]
 
     def _text(self, event: Json, now: float) -> list[Change]:
@@ -306,8 +316,9 @@ class RunTranslator:
         return [self._message_delta(entry) for entry in entries]
 
     def _new_writing(self, record: Message) -> Writing:
+        shown, self._shown = self._shown, []
         # the first marker of a run is numbered as the recorded ones were
-        return Writing(record, self._run.sent + 3, lambda _annotation: None)
+        return Writing(record, self._run.sent + 3, self._made.cited, shown)
 
     def _message_delta(self, entry: Json) -> Change:
         assert self._writing is not None
@@ -368,14 +379,22 @@ class RunTranslator:
 
     def _open_hosted(self, item: Json, now: float) -> list[Change]:
         changes, step = self._tool_step(now)
-        self._step, self._hosted = step, HOSTED[item["type"]](step, self._run, item)
+        kind = HOSTED[item["type"]]
+        self._step, self._hosted = step, kind(step, self._run, item, self._made.image)
         return changes + self._hosted_deltas(self._hosted.opened())
+
+    def _code(self, event: Json, _now: float) -> list[Change]:
+        """A piece of code; those of a call that was not announced come with its end."""
+        if self._hosted is None or not event.get("delta"):
+            return []
+        return self._hosted_deltas(self._hosted.add(event["delta"]))
 
     def _hosted_done(self, item: Json, now: float) -> list[Change]:
         """The call is done; its step completes when the next begins or the response ends."""
         changes = [] if self._hosted is not None else self._open_hosted(item, now)
         assert self._hosted is not None
         changes += self._hosted_deltas(self._hosted.finish(item))
+        self._shown += self._hosted.shown
         self._step, self._hosted = self._hosted.record(), None
         return [*changes, Change(None, self._step)]
 

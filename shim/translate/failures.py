@@ -86,6 +86,12 @@ def is_passing(status: int, body: Json) -> bool:
     return status == 503
 
 
+def is_container_gone(status: int, body: Json) -> bool:
+    """Whether an error says that a container, or a file in it, is not there any more."""
+    said = str(error_of(body).get("message") or "").lower()
+    return "container" in said and (status in (404, 410) or "expired" in said)
+
+
 def is_overflow(body: Json) -> bool:
     """Whether the input did not fit into the model's context."""
     error = error_of(body)

@@ -22,8 +22,10 @@ MESSAGE_OVER = "shim.message_over"
 """An event of our own: a message has ended, without word of it."""
 
 _PIECES = frozenset({"response.output_text.delta", "response.refusal.delta"})
-_ARGUMENTS = "response.function_call_arguments.delta"
-_CALLS = frozenset({"function_call", "file_search_call"})
+_OF_CALLS = frozenset(
+    {"response.function_call_arguments.delta", "response.code_interpreter_call_code.delta"}
+)
+_CALLS = frozenset({"function_call", "file_search_call", "code_interpreter_call"})
 _ADDED, _DONE = "response.output_item.added", "response.output_item.done"
 _ENDS = frozenset(f"response.{end}" for end in ("completed", "incomplete", "failed", "cancelled"))
 
@@ -86,7 +88,7 @@ class Ordering:
             yield from self._announcement(event)
         elif kind == _DONE and item_kind == "message":
             yield from self._end(event)
-        elif kind == _ARGUMENTS or (kind in (_ADDED, _DONE) and item_kind in _CALLS):
+        elif kind in _OF_CALLS or (kind in (_ADDED, _DONE) and item_kind in _CALLS):
             yield from self._of_a_call(event)
         else:
             yield event

@@ -75,10 +75,14 @@ def draft(
     dialect: Dialect,
     *,
     store: bool,
+    container: str | None = None,
     refused: frozenset[str] = frozenset(),
 ) -> Draft:
-    """The request for the run's next response: earlier groups, then the run's own items."""
-    tools, notes = _tools(run, dialect)
+    """The request for the run's next response: earlier groups, then the run's own items.
+
+    `container` is the one in which the thread's code ran before.
+    """
+    tools, notes = _tools(run, dialect, container)
     items = [*(item for group in groups for item in group), *current]
     if _misses_json(run, items):
         items, notes = [_JSON_REMINDER, *items], (*notes, _JSON_NOTE)
@@ -180,10 +184,10 @@ def _forced(choice: Any) -> Any:
     return choice
 
 
-def _tools(run: Run, dialect: Dialect) -> tuple[list[Json], tuple[str, ...]]:
+def _tools(run: Run, dialect: Dialect, container: str | None) -> tuple[list[Json], tuple[str, ...]]:
     tools, notes = [], []
     for given in run.tools:
-        tool, note = _tool(given, run.tool_resources, dialect)
+        tool, note = _tool(given, run.tool_resources, dialect, container)
         if tool is not None:
             tools.append(tool)
         if note is not None:
@@ -191,19 +195,18 @@ def _tools(run: Run, dialect: Dialect) -> tuple[list[Json], tuple[str, ...]]:
     return tools, tuple(notes)
 
 
-def _tool(given: Json, resources: Json, dialect: Dialect) -> tuple[Json | None, str | None]:
+def _tool(
+    given: Json, resources: Json, dialect: Dialect, container: str | None
+) -> tuple[Json | None, str | None]:
     match given["type"]:
         case "function":
             return _function(given["function"]), None
         case "file_search" if dialect.file_search:
             return _file_search(given.get("file_search") or {}, resources)
         case "code_interpreter" if dialect.code_interpreter:
-            return _code_interpreter(resources), _NOT_REBUILT.format("code_interpreter", "files")
+            return _code_interpreter(resources, container), None
         case kind:
             return None, f"{kind} was left out: the upstream does not have it"
-
-
-_NOT_REBUILT = "{0} was passed on as it is: {1} are not rebuilt yet"
 
 
 def _function(given: Json) -> Json:
@@ -231,11 +234,13 @@ def _file_search(given: Json, resources: Json) -> tuple[Json | None, str | None]
     return tool, None
 
 
-def _code_interpreter(resources: Json) -> Json:
-    container: Json = {"type": "auto"}
+def _code_interpreter(resources: Json, container: str | None) -> Json:
+    if container is not None:
+        return {"type": "code_interpreter", "container": container}
+    made: Json = {"type": "auto"}
     if files := resources.get("code_interpreter", {}).get("file_ids"):
-        container["file_ids"] = list(files)
-    return {"type": "code_interpreter", "container": container}
+        made["file_ids"] = list(files)
+    return {"type": "code_interpreter", "container": made}
 
 
 _INCLUDED = {

@@ -7,9 +7,23 @@ from dataclasses import dataclass, field, replace
 
 from shim.core.records import Message
 from shim.core.wire import Json
-from shim.translate.annotated import FileIds, Prose, annotated
+from shim.translate.annotated import FileIds, Prose, annotated, is_picture
 
 __all__ = ["Writing"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image that code showed; `place` is its index in the message."""
+
+    place: int
+    file_id: str
+
+    def entry(self) -> Json:
+        return {"index": self.place, **self.content()}
+
+    def content(self) -> Json:
+        return {"type": "image_file", "image_file": {"file_id": self.file_id}}
 
 
 @dataclass(slots=True)
@@ -19,6 +33,10 @@ class _Refusal:
     place: int
     pieces: list[str] = field(default_factory=list)
     final: str | None = None
+
+    @property
+    def annotations(self) -> Sequence[Json]:
+        return ()
 
     @property
     def text(self) -> str:
@@ -49,6 +67,11 @@ class _Text:
         self._prose = Prose(turn, file_ids)
         self._told = False
         self._final: Json | None = None
+
+    @property
+    def annotations(self) -> Sequence[Json]:
+        """The annotations that have arrived."""
+        return self._prose.annotations
 
     def add(self, piece: str) -> list[Json]:
         return self._entries(self._prose.add(piece))
@@ -94,14 +117,23 @@ def _ordered(text: Json) -> Json:
 class Writing:
     """The parts of one message item as they arrive, by the upstream's content index.
 
-    `turn` counts the responses of the run, for the markers of citations.
+    `turn` counts the responses of the run, for the markers of citations. `shown` are the images
+    that code showed before the message: they come first.
     """
 
-    def __init__(self, message: Message, turn: int, file_ids: FileIds) -> None:
+    def __init__(
+        self, message: Message, turn: int, file_ids: FileIds, shown: Sequence[str] = ()
+    ) -> None:
         self.message = message
         self._turn = turn
         self._file_ids = file_ids
         self._parts: dict[tuple[int, str], _Text | _Refusal] = {}
+        self._images = [_Image(place, file_id) for place, file_id in enumerate(shown)]
+        self._expected = len(shown)
+
+    def opened(self) -> list[Json]:
+        """The content entries of the deltas that the message begins with."""
+        return [image.entry() for image in self._images]
 
     def add(self, index: int, kind: str, piece: str) -> list[Json]:
         """Take in a piece of a text or refusal; gives the content entries of its deltas."""
@@ -110,24 +142,40 @@ class Writing:
     def annotate(self, index: int, annotation: Json) -> list[Json]:
         """Take in an annotation; gives the content entries of its deltas."""
         part = self._part(index, "text")
-        return part.annotate(annotation) if isinstance(part, _Text) else []
+        told = part.annotate(annotation) if isinstance(part, _Text) else []
+        return told + self._pictures([annotation])
 
     def settle(
         self, index: int, kind: str, text: str, annotations: Sequence[Json] = ()
     ) -> list[Json]:
         """Take in a whole part; gives the content entries of what had not arrived."""
-        return self._part(index, kind).settle(text, annotations)
+        part = self._part(index, kind)
+        missing = annotations[len(part.annotations) :]
+        return part.settle(text, annotations) + self._pictures(missing)
+
+    def _pictures(self, annotations: Sequence[Json]) -> list[Json]:
+        """The entries for images that are cited and were not shown by the code's own outputs."""
+        told = []
+        for given in filter(is_picture, annotations):
+            self._expected -= 1
+            if self._expected < 0 and (file_id := self._file_ids(given)) is not None:
+                self._images.append(_Image(self._next_place(), file_id))
+                told.append(self._images[-1].entry())
+        return told
 
     def written(self) -> Message:
         """The message with its content so far."""
-        parts = sorted(self._parts.values(), key=lambda part: part.place)
+        parts = sorted([*self._parts.values(), *self._images], key=lambda part: part.place)
         return replace(self.message, content=tuple(part.content() for part in parts))
 
     def _part(self, index: int, kind: str) -> _Text | _Refusal:
         # by kind too: some servers give every part the same index
         key = (index, kind)
         if key not in self._parts:
-            place = len(self._parts)
+            place = self._next_place()
             text = kind == "text"
             self._parts[key] = _Text(place, self._turn, self._file_ids) if text else _Refusal(place)
         return self._parts[key]
+
+    def _next_place(self) -> int:
+        return len(self._parts) + len(self._images)

@@ -62,6 +62,10 @@ class _Upstream:
         """Send and read the whole answer."""
         return await repeat(lambda: self._once(request), request, self._sleep)
 
+    async def read(self, request: Request) -> Answer:
+        """Send and read the whole answer, as bytes unless it is an error."""
+        return await repeat(lambda: self._fetched(request), request, self._sleep)
+
     async def open(self, request: Request) -> HttpStream:
         """Send and return once the headers are there."""
         return await repeat(lambda: self._begin(request), request, self._sleep)
@@ -70,6 +74,14 @@ class _Upstream:
         response = await self._transmit(request, "application/json")
         status, headers = response.status_code, dict(response.headers.items())
         return Answer(status, _body(status, await self._whole(response)), headers)
+
+    async def _fetched(self, request: Request) -> Answer:
+        response = await self._transmit(request, "application/binary")
+        status, headers = response.status_code, dict(response.headers.items())
+        content = await self._whole(response)
+        if status >= 400:
+            return Answer(status, _body(status, content), headers)
+        return Answer(status, {}, headers, content)
 
     async def _begin(self, request: Request) -> HttpStream:
         response = await self._transmit(request, "text/event-stream")

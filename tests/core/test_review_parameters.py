@@ -107,7 +107,7 @@ def test_settings_of_a_run_are_carried(
 
 
 def test_hosted_tools_are_passed_on_with_all_they_were_given() -> None:
-    """Stores, files, limits and ranking go upstream; that files are not rebuilt is noted."""
+    """Stores, files, limits and ranking go upstream."""
     search = {"max_num_results": 7, "ranking_options": {**RANKING, "hybrid_search": {"a": 1}}}
     assistant = {
         "tools": [{"type": "file_search", "file_search": search}, {"type": "code_interpreter"}],
@@ -129,7 +129,7 @@ def test_hosted_tools_are_passed_on_with_all_they_were_given() -> None:
         {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}},
     ]
     assert body["tool_choice"] == {"type": "file_search"}
-    assert "code_interpreter was passed on as it is: files are not rebuilt yet" in notes
+    assert notes == ""
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from shim.core.ports import Batch, World
 from shim.core.records import Run
 from shim.offline import Offline
 from shim.settings import Settings, Wired, open_database
+from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 
@@ -237,7 +238,7 @@ def oddly(
         database = open_database(settings, workers)
         ledger = _Interrupted(database, before)
         mirrors = Mirrors(Outbox(database), ledger, upstream, workers, settings.conversations)
-        engine = Engine(World(ledger, upstream, workers, mirrors, now=now))
+        engine = Engine(World(ledger, upstream, workers, mirrors, Memory(), now=now))
         return Wired(engine, database.close)
 
     return wire

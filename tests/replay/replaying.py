@@ -24,6 +24,7 @@ from shim.core.ports import World
 from shim.offline import Offline, Response
 from shim.offline.transport import transport
 from shim.settings import Settings, open_database
+from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.transport import mounted
@@ -104,7 +105,7 @@ class Replay:
         database = open_database(settings, workers)
         ledger = Ledger(database)
         mirrors = Mirrors(Outbox(database), ledger, upstream, workers, settings.conversations)
-        return Engine(World(ledger, upstream, workers, mirrors, now=self._clock))
+        return Engine(World(ledger, upstream, workers, mirrors, Memory(), now=self._clock))
 
     def close(self) -> None:
         """Let the background work end, and close the client."""

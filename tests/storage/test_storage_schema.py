@@ -24,6 +24,7 @@ TABLES = {
     "mirrors",
     "outbox",
     "mirrored_items",
+    "files",
     "shim_schema",
 }
 

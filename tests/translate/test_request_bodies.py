@@ -125,8 +125,8 @@ def test_a_forced_tool_choice_is_for_the_first_response() -> None:
     assert body(replace(run, tool_choice="none", sent=1))["tool_choice"] == "none"
 
 
-def test_hosted_tools_are_passed_on_and_noted() -> None:
-    """Stores and files go with their tools; what is not rebuilt yet is said."""
+def test_hosted_tools_are_passed_on() -> None:
+    """Stores and files go with their tools; a container that is there is named alone."""
     tools = (
         {"type": "file_search", "file_search": {"max_num_results": 3}},
         {"type": "code_interpreter"},
@@ -145,7 +145,16 @@ def test_hosted_tools_are_passed_on_and_noted() -> None:
         "file_search_call.results",
         "code_interpreter_call.outputs",
     ]
-    assert [note.split()[0] for note in drafted.notes] == ["code_interpreter"]
+    assert drafted.notes == ()
+    again = draft(
+        replace(RUN, tools=tools, tool_resources=resources),
+        [],
+        [],
+        OPENAI,
+        store=True,
+        container="cntr_1",
+    )
+    assert again.body["tools"][1] == {"type": "code_interpreter", "container": "cntr_1"}
 
 
 def test_file_search_without_a_store_is_left_out_and_noted() -> None:

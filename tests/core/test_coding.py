@@ -1,0 +1,326 @@
+"""The code interpreter, what it makes and where it runs, through the SDK on the embedded upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+import shim
+from shim.offline import Offline
+from shim.settings import Settings, wire
+
+SALES = b"month,sales\nJan,3\nFeb,7\nMar,5\n"
+CSV = 'open("/mnt/data/result.csv", "w").write("month,sales\\nMar,5\\n")\nprint("written")'
+CHART = "import shim_png\nshim_png.bars([3, 7, 5], title='sales')"
+LINK = "[the table](sandbox:/mnt/data/result.csv)"
+CODE: Any = [{"type": "code_interpreter"}]
+FUNCTION: Any = {"type": "function", "function": {"name": "rate", "parameters": {}}}
+AN_HOUR = 3600
+
+
+@pytest.fixture
+def offline() -> Iterator[Offline]:
+    offline = Offline()
+    yield offline
+    offline.close()
+
+
+@pytest.fixture
+def client(offline: Offline) -> Iterator[openai.OpenAI]:
+    sdk = mounted(offline)
+    yield sdk
+    sdk.close()
+
+
+def mounted(offline: Offline, database: str = ":memory:", wiring: Any = None, **given: Any) -> Any:
+    module: Any = httpx
+    if not issubclass(openai.DefaultHttpxClient, httpx.Client):
+        import httpx2 as module  # noqa: PLC0415 - what openai 3 brings
+    http = module.Client(transport=offline.transport(module))
+    sdk = openai.OpenAI(api_key="k", http_client=http, max_retries=0)
+    settings = Settings.load({}, database_url=f"sqlite:///{database}", dialect="openai", **given)
+    return shim.mount(sdk, settings, wiring)
+
+
+def begun(client: openai.OpenAI, *, tools: Any = CODE, **thread: Any) -> tuple[str, str]:
+    """A thread with a question, and an assistant with tools."""
+    thread.setdefault("messages", [{"role": "user", "content": "Analyse the sales."}])
+    made = client.beta.threads.create(**thread)
+    return made.id, client.beta.assistants.create(model="gpt-4o", tools=tools).id
+
+
+def run(client: openai.OpenAI, thread_id: str, assistant_id: str, how: str = "polled") -> Any:
+    """The run, carried out; streamed, every event is read."""
+    if how == "polled":
+        return client.beta.threads.runs.create_and_poll(
+            thread_id=thread_id, assistant_id=assistant_id, poll_interval_ms=20
+        )
+    with client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=assistant_id) as stream:
+        stream.until_done()
+    return client.beta.threads.runs.list(thread_id).data[0]
+
+
+def answer(client: openai.OpenAI, thread_id: str) -> Any:
+    return client.beta.threads.messages.list(thread_id).data[0].content
+
+
+def calls(client: openai.OpenAI, thread_id: str, run_id: str) -> list[Any]:
+    """The calls of the run's tool steps, oldest first."""
+    steps = client.beta.threads.runs.steps.list(run_id, thread_id=thread_id, order="asc").data
+    details: Any = [step.step_details for step in steps if step.type == "tool_calls"]
+    return [call for each in details for call in each.tool_calls]
+
+
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+def test_files_outlive_their_container(client: openai.OpenAI, offline: Offline, how: str) -> None:
+    """A table and a chart that code made are there by their ids when the container is gone."""
+    offline.script.code(CSV).code(CHART).say(f"Here is {LINK}.")
+    thread_id, assistant_id = begun(client)
+
+    done = run(client, thread_id, assistant_id, how)
+    image, text = answer(client, thread_id)
+    (annotation,) = text.text.annotations
+    settle(client, annotation.file_path.file_id)
+    offline.clock.advance(AN_HOUR)
+
+    assert done.status == "completed"
+    value = text.text.value
+    assert value[annotation.start_index : annotation.end_index] == annotation.text
+    assert annotation.text == "sandbox:/mnt/data/result.csv"
+    table = client.files.content(annotation.file_path.file_id)
+    assert table.read() == b"month,sales\nMar,5\n"
+    assert client.files.content(image.image_file.file_id).read().startswith(b"\x89PNG")
+
+
+def settle(client: openai.OpenAI, file_id: str) -> None:
+    """Wait for the copy of a file."""
+    assert client.files.retrieve(file_id).status == "processed"
+
+
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+def test_steps_tell_what_ran(client: openai.OpenAI, offline: Offline, how: str) -> None:
+    """A step has the code with its logs; one that shows a chart has the image of the message."""
+    offline.script.code("print(1 + 1)").code(CHART).code("x = 1").say("Done.")
+    thread_id, assistant_id = begun(client)
+
+    done = run(client, thread_id, assistant_id, how)
+
+    first, second, third = [call.code_interpreter for call in calls(client, thread_id, done.id)]
+    assert (first.input, first.outputs[0].to_dict()) == (
+        "print(1 + 1)",
+        {"type": "logs", "logs": "2\n"},
+    )
+    (shown,) = second.outputs
+    assert shown.image.file_id == answer(client, thread_id)[0].image_file.file_id
+    assert third.outputs == []
+
+
+def test_a_file_has_an_object_and_can_be_deleted(client: openai.OpenAI, offline: Offline) -> None:
+    """The object is that of the Files API; what is deleted is unknown afterwards."""
+    offline.script.code(CSV).say(LINK)
+    thread_id, assistant_id = begun(client)
+    run(client, thread_id, assistant_id)
+    file_id = answer(client, thread_id)[0].text.annotations[0].file_path.file_id
+
+    made = client.files.retrieve(file_id)
+    deleted = client.files.delete(file_id)
+
+    assert (made.filename, made.bytes, made.purpose) == ("result.csv", 18, "assistants_output")
+    assert list(made.to_dict())[:4] == ["object", "id", "purpose", "filename"]
+    assert deleted.to_dict() == {"id": file_id, "object": "file", "deleted": True}
+    with pytest.raises(openai.NotFoundError, match=f"No such File object: {file_id}"):
+        client.files.content(file_id)
+
+
+def test_other_files_are_the_upstreams(client: openai.OpenAI) -> None:
+    """Uploads and what is asked of them go through as before."""
+    uploaded = client.files.create(file=("sales.csv", SALES), purpose="assistants")
+
+    assert client.files.retrieve(uploaded.id).filename == "sales.csv"
+    assert uploaded.id in [each.id for each in client.files.list()]
+
+
+def test_a_thread_takes_its_files_with_it(
+    client: openai.OpenAI, offline: Offline, tmp_path: Path
+) -> None:
+    """Deleting a thread deletes the contents of its files and the container."""
+    kept = mounted(offline, str(tmp_path / "shim.db"), files=str(tmp_path / "made"))
+    offline.script.code(CHART).say("Look.")
+    thread_id, assistant_id = begun(kept)
+    run(kept, thread_id, assistant_id)
+    assert [path.read_bytes()[:4] for path in (tmp_path / "made").iterdir()] == [b"\x89PNG"]
+
+    kept.beta.threads.delete(thread_id)
+    kept.close()
+
+    assert list((tmp_path / "made").iterdir()) == []
+    assert client.get("/containers", cast_to=httpx.Response).json()["data"] == []
+
+
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+def test_a_mixed_turn_keeps_its_order(client: openai.OpenAI, offline: Offline, how: str) -> None:
+    """Text, a search, code and a function call in one response give their steps in that order."""
+    uploaded = client.files.create(file=("foods.txt", b"Filip likes cake."), purpose="assistants")
+    helper: Any = {"file_search": {"vector_stores": [{"file_ids": [uploaded.id]}]}}
+    tools: Any = [{"type": "file_search"}, *CODE, FUNCTION]
+    thread_id, assistant_id = begun(client, tools=tools, tool_resources=helper)
+    offline.script.say("Let me look.").search("cake").code("print(7)").call("rate", {})
+
+    waiting = run(client, thread_id, assistant_id, how)
+    order = {"thread_id": thread_id, "order": "asc"}
+    steps = client.beta.threads.runs.steps.list(waiting.id, **order).data
+
+    assert waiting.status == "requires_action"
+    assert [step.type for step in steps] == ["message_creation", *["tool_calls"] * 3]
+    kinds = [call.type for call in calls(client, thread_id, waiting.id)]
+    assert kinds == ["file_search", "code_interpreter", "function"]
+
+
+def asked(offline: Offline) -> list[Any]:
+    """The containers that the responses were asked for with."""
+    posts = [post.body["tools"] for post in offline.posts()]
+    return [tool["container"] for tools in posts for tool in tools]
+
+
+def test_a_thread_keeps_its_container(client: openai.OpenAI, offline: Offline) -> None:
+    """Variables live on from run to run, and files added meanwhile are there."""
+    offline.script.code("x = 41").say("Noted.")
+    thread_id, assistant_id = begun(client)
+    run(client, thread_id, assistant_id)
+    uploaded = client.files.create(file=("sales.csv", SALES), purpose="assistants")
+    attachment: Any = {"file_id": uploaded.id, "tools": CODE}
+    client.beta.threads.messages.create(
+        thread_id, role="user", content="And now?", attachments=[attachment]
+    )
+    offline.script.code("import os\nprint(x + 1, os.listdir('/mnt/data'))").say("There.")
+
+    done = run(client, thread_id, assistant_id)
+
+    (call,) = calls(client, thread_id, done.id)
+    logs = call.code_interpreter.outputs[0].logs
+    assert logs == f"42 ['{uploaded.id}-sales.csv']\n"
+    first, second = asked(offline)
+    assert first == {"type": "auto"}
+    assert second.startswith("cntr_")
+
+
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+@pytest.mark.parametrize("more", [False, True])
+def test_an_expired_container_is_made_anew(
+    client: openai.OpenAI, offline: Offline, how: str, more: bool
+) -> None:
+    """The next run gets a new container with all of the thread's files, and notes it."""
+    uploads = [
+        client.files.create(file=(name, SALES), purpose="assistants").id for name in ("a", "b")
+    ]
+    first: Any = {"code_interpreter": {"file_ids": uploads[:1]}}
+    thread_id, assistant_id = begun(client, tool_resources=first)
+    offline.script.code("print(1)").say("One.")
+    run(client, thread_id, assistant_id, how)
+    offline.clock.advance(AN_HOUR)
+    if more:
+        client.beta.threads.update(
+            thread_id, tool_resources={"code_interpreter": {"file_ids": uploads}}
+        )
+    client.beta.threads.messages.create(thread_id, role="user", content="Again?")
+    offline.script.code("import os\nprint(len(os.listdir('/mnt/data')))").say("Two.")
+
+    done = run(client, thread_id, assistant_id, how)
+
+    (call,) = calls(client, thread_id, done.id)
+    assert call.code_interpreter.outputs[0].logs == ("2\n" if more else "1\n")
+    raw = client.beta.threads.runs.with_raw_response.retrieve(done.id, thread_id=thread_id)
+    assert "the container in which the thread's code ran is gone" in raw.headers["x-shim-notes"]
+
+
+class Dropping:
+    """Workers in a process that ends before it comes to what was put aside."""
+
+    def __init__(self, workers: Any) -> None:
+        self._workers = workers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._workers, name)
+
+    def spawn(self, work: Any, *, aside: bool = False) -> None:
+        work.close() if aside else self._workers.spawn(work)
+
+
+def dropping(settings: Any, upstream: Any, workers: Any) -> Any:
+    return wire(settings, upstream, Dropping(workers))
+
+
+def made_and_dropped(offline: Offline, database: Path) -> tuple[str, str, str]:
+    """A file whose run has ended and which was not copied: its thread, run and id."""
+    client = mounted(offline, str(database), dropping)
+    offline.script.code(CSV).say(LINK)
+    thread_id, assistant_id = begun(client)
+    done = run(client, thread_id, assistant_id)
+    file_id = answer(client, thread_id)[0].text.annotations[0].file_path.file_id
+    client.close()
+    return thread_id, done.id, file_id
+
+
+def test_a_copy_that_a_killed_process_owed_is_made_when_asked_for(
+    offline: Offline, tmp_path: Path
+) -> None:
+    """Another process on the same database fetches the file as long as its container lives."""
+    _, _, file_id = made_and_dropped(offline, tmp_path / "shim.db")
+    client = mounted(offline, str(tmp_path / "shim.db"))
+
+    content = client.files.content(file_id).read()
+    offline.clock.advance(AN_HOUR)
+
+    assert content == client.files.content(file_id).read() == b"month,sales\nMar,5\n"
+    client.close()
+
+
+def test_a_copy_that_a_killed_process_owed_is_made_by_a_look(
+    offline: Offline, tmp_path: Path
+) -> None:
+    """Whoever reads the thread's messages begins the copy again."""
+    thread_id, _, file_id = made_and_dropped(offline, tmp_path / "shim.db")
+    looking = mounted(offline, str(tmp_path / "shim.db"))
+
+    answer(looking, thread_id)
+    looking.close()
+    offline.clock.advance(AN_HOUR)
+
+    client = mounted(offline, str(tmp_path / "shim.db"))
+    assert client.files.content(file_id).read() == b"month,sales\nMar,5\n"
+    client.close()
+
+
+def test_a_file_that_was_lost_is_said_to_be(offline: Offline, tmp_path: Path) -> None:
+    """With its container gone before the copy, the file answers 404 and its run has a note."""
+    thread_id, run_id, file_id = made_and_dropped(offline, tmp_path / "shim.db")
+    offline.clock.advance(AN_HOUR)
+    client = mounted(offline, str(tmp_path / "shim.db"))
+
+    with pytest.raises(openai.NotFoundError, match="its container had expired"):
+        client.files.content(file_id)
+
+    assert client.files.retrieve(file_id).status == "error"
+    raw = client.beta.threads.runs.with_raw_response.retrieve(run_id, thread_id=thread_id)
+    assert f"result.csv ({file_id}) is not kept" in raw.headers["x-shim-notes"]
+    client.close()
+
+
+def test_a_file_that_is_too_large_is_not_kept(offline: Offline) -> None:
+    """The cap is a setting; the run's notes and the 404 say so."""
+    client = mounted(offline, files_max_mb=0)
+    offline.script.code(CHART).say("Look.")
+    thread_id, assistant_id = begun(client)
+
+    done = run(client, thread_id, assistant_id)
+
+    raw = client.beta.threads.runs.with_raw_response.retrieve(done.id, thread_id=thread_id)
+    assert "files of more than 0 are not kept" in raw.headers["x-shim-notes"]
+    with pytest.raises(openai.NotFoundError, match="are not kept"):
+        client.files.content(answer(client, thread_id)[0].image_file.file_id)
+    client.close()
