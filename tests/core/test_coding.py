@@ -1,4 +1,4 @@
-"""The code interpreter, what it makes and where it runs, through the SDK on the embedded upstream."""
+"""The code interpreter, what it makes and where it runs, through the SDK on the offline service."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 import shim
 from shim.offline import Offline
+from shim.offline.outputs import Call, Code, Say, Search
 from shim.settings import Settings, wire
 
 SALES = b"month,sales\nJan,3\nFeb,7\nMar,5\n"
@@ -44,7 +45,7 @@ def mounted(offline: Offline, database: str = ":memory:", wiring: Any = None, **
     http = module.Client(transport=offline.transport(module))
     sdk = openai.OpenAI(api_key="k", http_client=http, max_retries=0)
     settings = Settings.load({}, database_url=f"sqlite:///{database}", dialect="openai", **given)
-    return shim.mount(sdk, settings, wiring)
+    return shim.mount(sdk, settings, wiring=wiring)
 
 
 def begun(client: openai.OpenAI, *, tools: Any = CODE, **thread: Any) -> tuple[str, str]:
@@ -79,7 +80,7 @@ def calls(client: openai.OpenAI, thread_id: str, run_id: str) -> list[Any]:
 @pytest.mark.parametrize("how", ["polled", "streamed"])
 def test_files_outlive_their_container(client: openai.OpenAI, offline: Offline, how: str) -> None:
     """A table and a chart that code made are there by their ids when the container is gone."""
-    offline.script.code(CSV).code(CHART).say(f"Here is {LINK}.")
+    offline.script.mixed([Code(CSV), Code(CHART), Say(f"Here is {LINK}.")])
     thread_id, assistant_id = begun(client)
 
     done = run(client, thread_id, assistant_id, how)
@@ -105,7 +106,7 @@ def settle(client: openai.OpenAI, file_id: str) -> None:
 @pytest.mark.parametrize("how", ["polled", "streamed"])
 def test_steps_tell_what_ran(client: openai.OpenAI, offline: Offline, how: str) -> None:
     """A step has the code with its logs; one that shows a chart has the image of the message."""
-    offline.script.code("print(1 + 1)").code(CHART).code("x = 1").say("Done.")
+    offline.script.mixed([Code("print(1 + 1)"), Code(CHART), Code("x = 1"), Say("Done.")])
     thread_id, assistant_id = begun(client)
 
     done = run(client, thread_id, assistant_id, how)
@@ -122,16 +123,17 @@ def test_steps_tell_what_ran(client: openai.OpenAI, offline: Offline, how: str) 
 
 def test_a_file_has_an_object_and_can_be_deleted(client: openai.OpenAI, offline: Offline) -> None:
     """The object is that of the Files API; what is deleted is unknown afterwards."""
-    offline.script.code(CSV).say(LINK)
+    offline.script.code(CSV, then=LINK)
     thread_id, assistant_id = begun(client)
     run(client, thread_id, assistant_id)
     file_id = answer(client, thread_id)[0].text.annotations[0].file_path.file_id
 
     made = client.files.retrieve(file_id)
+    raw = client.files.with_raw_response.retrieve(file_id).http_response.json()
     deleted = client.files.delete(file_id)
 
     assert (made.filename, made.bytes, made.purpose) == ("result.csv", 18, "assistants_output")
-    assert list(made.to_dict())[:4] == ["object", "id", "purpose", "filename"]
+    assert list(raw)[:4] == ["object", "id", "purpose", "filename"]
     assert deleted.to_dict() == {"id": file_id, "object": "file", "deleted": True}
     with pytest.raises(openai.NotFoundError, match=f"No such File object: {file_id}"):
         client.files.content(file_id)
@@ -150,7 +152,7 @@ def test_a_thread_takes_its_files_with_it(
 ) -> None:
     """Deleting a thread deletes the contents of its files and the container."""
     kept = mounted(offline, str(tmp_path / "shim.db"), files=str(tmp_path / "made"))
-    offline.script.code(CHART).say("Look.")
+    offline.script.code(CHART, then="Look.")
     thread_id, assistant_id = begun(kept)
     run(kept, thread_id, assistant_id)
     assert [path.read_bytes()[:4] for path in (tmp_path / "made").iterdir()] == [b"\x89PNG"]
@@ -169,7 +171,8 @@ def test_a_mixed_turn_keeps_its_order(client: openai.OpenAI, offline: Offline, h
     helper: Any = {"file_search": {"vector_stores": [{"file_ids": [uploaded.id]}]}}
     tools: Any = [{"type": "file_search"}, *CODE, FUNCTION]
     thread_id, assistant_id = begun(client, tools=tools, tool_resources=helper)
-    offline.script.say("Let me look.").search("cake").code("print(7)").call("rate", {})
+    turn = [Say("Let me look."), Search("cake"), Code("print(7)"), Call("rate", {})]
+    offline.script.mixed(turn)
 
     waiting = run(client, thread_id, assistant_id, how)
     order = {"thread_id": thread_id, "order": "asc"}
@@ -189,7 +192,7 @@ def asked(offline: Offline) -> list[Any]:
 
 def test_a_thread_keeps_its_container(client: openai.OpenAI, offline: Offline) -> None:
     """Variables live on from run to run, and files added meanwhile are there."""
-    offline.script.code("x = 41").say("Noted.")
+    offline.script.code("x = 41", then="Noted.")
     thread_id, assistant_id = begun(client)
     run(client, thread_id, assistant_id)
     uploaded = client.files.create(file=("sales.csv", SALES), purpose="assistants")
@@ -197,7 +200,7 @@ def test_a_thread_keeps_its_container(client: openai.OpenAI, offline: Offline) -
     client.beta.threads.messages.create(
         thread_id, role="user", content="And now?", attachments=[attachment]
     )
-    offline.script.code("import os\nprint(x + 1, os.listdir('/mnt/data'))").say("There.")
+    offline.script.code("import os\nprint(x + 1, os.listdir('/mnt/data'))", then="There.")
 
     done = run(client, thread_id, assistant_id)
 
@@ -220,7 +223,7 @@ def test_an_expired_container_is_made_anew(
     ]
     first: Any = {"code_interpreter": {"file_ids": uploads[:1]}}
     thread_id, assistant_id = begun(client, tool_resources=first)
-    offline.script.code("print(1)").say("One.")
+    offline.script.code("print(1)", then="One.")
     run(client, thread_id, assistant_id, how)
     offline.clock.advance(AN_HOUR)
     if more:
@@ -228,7 +231,7 @@ def test_an_expired_container_is_made_anew(
             thread_id, tool_resources={"code_interpreter": {"file_ids": uploads}}
         )
     client.beta.threads.messages.create(thread_id, role="user", content="Again?")
-    offline.script.code("import os\nprint(len(os.listdir('/mnt/data')))").say("Two.")
+    offline.script.code("import os\nprint(len(os.listdir('/mnt/data')))", then="Two.")
 
     done = run(client, thread_id, assistant_id, how)
 
@@ -258,7 +261,7 @@ def dropping(settings: Any, upstream: Any, workers: Any) -> Any:
 def made_and_dropped(offline: Offline, database: Path) -> tuple[str, str, str]:
     """A file whose run has ended and which was not copied: its thread, run and id."""
     client = mounted(offline, str(database), dropping)
-    offline.script.code(CSV).say(LINK)
+    offline.script.code(CSV, then=LINK)
     thread_id, assistant_id = begun(client)
     done = run(client, thread_id, assistant_id)
     file_id = answer(client, thread_id)[0].text.annotations[0].file_path.file_id
@@ -314,7 +317,7 @@ def test_a_file_that_was_lost_is_said_to_be(offline: Offline, tmp_path: Path) ->
 def test_a_file_that_is_too_large_is_not_kept(offline: Offline) -> None:
     """The cap is a setting; the run's notes and the 404 say so."""
     client = mounted(offline, files_max_mb=0)
-    offline.script.code(CHART).say("Look.")
+    offline.script.code(CHART, then="Look.")
     thread_id, assistant_id = begun(client)
 
     done = run(client, thread_id, assistant_id)
