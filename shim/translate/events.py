@@ -149,7 +149,7 @@ class RunTranslator:
         changes: list[Change] = []
         for item in self._unfinished(self._output):
             changes += self._item(item, frozenset(), now, short)
-        if self._silent is not None and not self._spoken:
+        if self._wants_message(short):
             changes += self._open_message(now)
         if self._writing is not None:
             changes.append(self._finish_message(now, short))
@@ -158,6 +158,12 @@ class RunTranslator:
         kind = "calls" if calls else status
         self.outcome = Outcome(kind, used, self._all_items(), calls, reason=short)
         return changes
+
+    def _wants_message(self, short: str | None) -> bool:
+        """Whether a message is to be made of a silent one, or of images that no message showed."""
+        if self._shown and self._writing is None:
+            return short is not None or not self._calls
+        return self._silent is not None and not self._spoken
 
     def _unfinished(self, output: Sequence[Json]) -> list[Json]:
         """The items of a whole response whose end was not seen: matched by kind and order.
@@ -306,6 +312,7 @@ class RunTranslator:
             if isinstance(whole, str):
                 noted = part.get("annotations") or ()
                 deltas += self._writing.settle(index, kind, whole, noted)
+        deltas += self._writing.pictures()
         return [self._message_delta(entry) for entry in deltas]
 
     def _annotated(self, event: Json, _now: float) -> list[Change]:

@@ -130,6 +130,7 @@ class Writing:
         self._parts: dict[tuple[int, str], _Text | _Refusal] = {}
         self._images = [_Image(place, file_id) for place, file_id in enumerate(shown)]
         self._expected = len(shown)
+        self._cited: list[Json] = []
 
     def opened(self) -> list[Json]:
         """The content entries of the deltas that the message begins with."""
@@ -142,21 +143,22 @@ class Writing:
     def annotate(self, index: int, annotation: Json) -> list[Json]:
         """Take in an annotation; gives the content entries of its deltas."""
         part = self._part(index, "text")
-        told = part.annotate(annotation) if isinstance(part, _Text) else []
-        return told + self._pictures([annotation])
+        self._cited += filter(is_picture, [annotation])
+        return part.annotate(annotation) if isinstance(part, _Text) else []
 
     def settle(
         self, index: int, kind: str, text: str, annotations: Sequence[Json] = ()
     ) -> list[Json]:
         """Take in a whole part; gives the content entries of what had not arrived."""
         part = self._part(index, kind)
-        missing = annotations[len(part.annotations) :]
-        return part.settle(text, annotations) + self._pictures(missing)
+        self._cited += filter(is_picture, annotations[len(part.annotations) :])
+        return part.settle(text, annotations)
 
-    def _pictures(self, annotations: Sequence[Json]) -> list[Json]:
-        """The entries for images that are cited and were not shown by the code's own outputs."""
+    def pictures(self) -> list[Json]:
+        """The content entries, behind all text, of images that are cited and were not shown yet."""
         told = []
-        for given in filter(is_picture, annotations):
+        while self._cited:
+            given = self._cited.pop(0)
             self._expected -= 1
             if self._expected < 0 and (file_id := self._file_ids(given)) is not None:
                 self._images.append(_Image(self._next_place(), file_id))
@@ -165,6 +167,7 @@ class Writing:
 
     def written(self) -> Message:
         """The message with its content so far."""
+        self.pictures()
         parts = sorted([*self._parts.values(), *self._images], key=lambda part: part.place)
         return replace(self.message, content=tuple(part.content() for part in parts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -327,3 +328,46 @@ def test_a_file_that_is_too_large_is_not_kept(offline: Offline) -> None:
     with pytest.raises(openai.NotFoundError, match="are not kept"):
         client.files.content(answer(client, thread_id)[0].image_file.file_id)
     client.close()
+
+
+def test_a_copy_is_made_although_nobody_asks(offline: Offline, tmp_path: Path) -> None:
+    """A client that is closed after its run has copied what the run made."""
+    client = mounted(offline, str(tmp_path / "shim.db"))
+    offline.script.code(CSV, then=LINK)
+    thread_id, assistant_id = begun(client)
+    with client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=assistant_id) as stream:
+        (content,) = stream.get_final_messages()[0].content
+    client.close()
+    offline.clock.advance(AN_HOUR)
+
+    again = mounted(offline, str(tmp_path / "shim.db"))
+    file_id = content.text.annotations[0].file_path.file_id
+    assert again.files.content(file_id).read() == b"month,sales\nMar,5\n"
+    again.close()
+
+
+def test_async_clients_get_the_same(offline: Offline) -> None:
+    """Files come through the async door too."""
+
+    async def program() -> bytes:
+        module: Any = httpx
+        if not issubclass(openai.DefaultHttpxClient, httpx.Client):
+            import httpx2 as module  # noqa: PLC0415 - what openai 3 brings
+        http = module.AsyncClient(transport=offline.async_transport(module))
+        settings = Settings.load({}, database_url="sqlite:///:memory:", dialect="openai")
+        async with shim.mount(
+            openai.AsyncOpenAI(api_key="k", http_client=http), settings
+        ) as client:
+            threads = client.beta.threads
+            assistant = await client.beta.assistants.create(model="gpt-4o", tools=CODE)
+            messages: Any = [{"role": "user", "content": "Analyse."}]
+            run = await threads.create_and_run_poll(
+                assistant_id=assistant.id, thread={"messages": messages}, poll_interval_ms=20
+            )
+            text: Any = (await threads.messages.list(run.thread_id)).data[0].content[0]
+            file = await client.files.content(text.text.annotations[0].file_path.file_id)
+            return file.content
+
+    offline.script.code(CSV, then=LINK)
+
+    assert asyncio.run(program()) == b"month,sales\nMar,5\n"

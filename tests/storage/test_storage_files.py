@@ -1,0 +1,104 @@
+"""Files that code made and the containers it ran in: their rows, and where contents are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shim import drive
+from shim.core.ports import Batch
+from shim.core.records import Container, File
+from shim.errors import Lost
+from shim.storage.contents import Folder, Memory
+
+
+def made(run, number=1, **more):
+    """A file of a run, not stored."""
+    file_id = f"file-shim{number:020d}"
+    return File(file_id, 5, "a.csv", run.thread_id, run.id, source_id="cfile_1", **more)
+
+
+def test_a_file_comes_with_its_run(store):
+    """What a run made is stored with it, once, and without its content."""
+    run = store.run(store.thread("Hi", tenant="t"))
+    file = made(run, content=b"x")
+
+    run = store.do("save_run", run, Batch(files=[file]))
+    store.do("save_run", run, Batch(files=[replace(file, status="lost")]))
+
+    assert store.do("file", "t", file.id) == replace(file, content=None)
+    assert store.do("file", "another", file.id) is None
+
+
+def test_a_file_is_pending_until_it_is_saved_otherwise(store):
+    """Only pending files are to be copied; a deleted one is not brought back."""
+    run = store.run(store.thread("Hi"))
+    one, other = made(run), made(run, 2)
+    store.do("save_run", run, Batch(files=[one, other]))
+
+    store.do("save_file", replace(one, status="kept", size=3))
+    store.do("delete_file", other.id)
+
+    assert store.do("pending_files", run.thread_id) == []
+    assert [file.size for file in store.do("files", run.thread_id)] == [3]
+    with pytest.raises(Lost):
+        store.do("save_file", other)
+
+
+def test_a_container_is_remembered_with_its_files(store):
+    """The container of the latest run counts; one that is known keeps its list of files."""
+    run = store.run(store.thread("Hi"))
+
+    run = store.do("save_run", run, Batch(container=Container("cntr_1", ("file-1",))))
+    run = store.do("save_run", run, Batch(container=Container("cntr_1", ("file-1", "file-2"))))
+    same = store.do("container", run.thread_id)
+    store.do("save_run", run, Batch(container=Container("cntr_2", ("file-2",))))
+    other = store.do("container", run.thread_id)
+    store.do("save_container", run.thread_id, None)
+
+    assert same == Container("cntr_1", ("file-1",))
+    assert other == Container("cntr_2", ("file-2",))
+    assert store.do("container", run.thread_id) is None
+
+
+def test_a_deleted_thread_leaves_its_container_to_be_deleted(store):
+    """Rows of files go with the thread; the container is remembered for the upstream."""
+    run = store.run(store.thread("Hi", mirrored=True))
+    batch = Batch(files=[made(run)], container=Container("cntr_1"))
+    store.do("save_run", run, batch)
+
+    store.do("delete_thread", run.thread_id)
+
+    (entry,) = store.ask("entries", run.thread_id, 10)
+    assert entry.payload == {"responses": [], "container": "cntr_1"}
+    assert store.sql("SELECT id FROM files") == []
+
+
+@pytest.fixture(params=["folder", "memory"])
+def contents(request, tmp_path):
+    """Either place where contents are kept."""
+    return Folder(tmp_path / "made" / "files") if request.param == "folder" else Memory()
+
+
+def test_contents_are_put_got_and_deleted(contents):
+    """A content is replaced by a newer one; what is not there is None, and deleting it is fine."""
+    before = drive.run(contents.get("file-shim1"))
+    for content in (b"one", b"two"):
+        drive.run(contents.put("file-shim1", content))
+    between = drive.run(contents.get("file-shim1"))
+    for _ in range(2):
+        drive.run(contents.delete("file-shim1"))
+
+    assert (before, between, drive.run(contents.get("file-shim1"))) == (None, b"two", None)
+
+
+def test_a_content_that_cannot_be_written_leaves_nothing(tmp_path):
+    """An error of the file system is told, and no half of a file stays."""
+    (tmp_path / "file-shim1").mkdir()
+    folder = Folder(tmp_path)
+
+    with pytest.raises(OSError, match="file-shim1"):
+        drive.run(folder.put("file-shim1", b"one"))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file-shim1"]

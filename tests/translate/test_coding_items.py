@@ -1,0 +1,283 @@
+"""Code, its outputs and its files as steps and messages, fed as lists, streamed and whole."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shim.core.records import File, Message, Run, Step
+from shim.translate.changes import Change
+from shim.translate.events import RunTranslator
+
+RUN = Run("run_1", 100, "thread_1", "asst_1", 700, "gpt-4o", sent=1)
+PNG = b"\x89PNG picture"
+URL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+LOGS = {"type": "logs", "logs": "2\n"}
+LINK = "sandbox:/mnt/data/out.csv"
+TEXT = f"Here: [out]({LINK})."
+
+
+def code_item(code: str, *outputs: Any, number: int = 0, given: bool = True) -> dict[str, Any]:
+    return {
+        "id": f"ci_{number:032d}",
+        "type": "code_interpreter_call",
+        "status": "completed",
+        "code": code,
+        "container_id": "cntr_1",
+        "outputs": list(outputs) if given else None,
+    }
+
+
+def image(url: str = URL) -> dict[str, Any]:
+    return {"type": "image", "url": url}
+
+
+def cited(name: str, cfile: str, start: int = 0, end: int = 0) -> dict[str, Any]:
+    return {
+        "type": "container_file_citation",
+        "container_id": "cntr_1",
+        "file_id": cfile,
+        "filename": name,
+        "start_index": start,
+        "end_index": end,
+    }
+
+
+PICTURE = cited("cfile_p.png", "cfile_p")
+FILE = cited("out.csv", "cfile_o", TEXT.index(LINK), TEXT.index(LINK) + len(LINK))
+
+
+def said(text: str, *annotations: Any) -> dict[str, Any]:
+    part = {"type": "output_text", "text": text, "annotations": list(annotations)}
+    return {"id": "msg_u", "type": "message", "status": "completed", "content": [part]}
+
+
+def ended(*items: Any) -> dict[str, Any]:
+    response = {"id": "resp_1", "status": "completed", "output": list(items), "usage": {}}
+    return {"type": "response.completed", "response": response}
+
+
+def cut(text: str, sizes: list[int]) -> list[str]:
+    pieces, start = [], 0
+    for size in [*sizes, len(text)]:
+        pieces.append(text[start : start + size])
+        start += size
+    return [piece for piece in pieces if piece]
+
+
+def streamed(items: list[Any], sizes: list[int], *, early: bool) -> list[dict[str, Any]]:
+    """The events of a stream; `early` has annotations before the text, else behind it."""
+    events: list[dict[str, Any]] = []
+    for place, item in enumerate(items):
+        at = {"output_index": place, "item_id": item["id"]}
+        bare = {"content": [], "code": "", "outputs": None}
+        begun = {**item, **{key: bare[key] for key in bare if key in item}}
+        events.append({"type": "response.output_item.added", "output_index": place, "item": begun})
+        if item["type"] == "message":
+            part = item["content"][0]
+            kind, text = "response.output_text", part["text"]
+            at["content_index"] = 0
+            notes = [
+                {"type": f"{kind}.annotation.added", "annotation": one, **at}
+                for one in part["annotations"]
+            ]
+            pieces = [{"type": f"{kind}.delta", "delta": one, **at} for one in cut(text, sizes)]
+            events += pieces[:1] + notes + pieces[1:] if early else pieces + notes
+        else:
+            kind = "response.code_interpreter_call_code.delta"
+            events += [{"type": kind, "delta": one, **at} for one in cut(item["code"], sizes)]
+        events.append({"type": "response.output_item.done", "output_index": place, "item": item})
+    return [*events, ended(*items)]
+
+
+def fed(*events: Any) -> list[Change]:
+    translator = RunTranslator(RUN)
+    return [change for event in events for change in translator.feed(event, 200.0)]
+
+
+def shapes(changes: list[Change]) -> list[Any]:
+    """What is left in the store, without ids of steps and messages."""
+    final = {one.record.id: one.record for one in changes if one.record is not None}
+    return [
+        one.content if isinstance(one, Message) else one.step_details.get("tool_calls")
+        for one in final.values()
+    ]
+
+
+def files(changes: list[Change]) -> list[File]:
+    return [file for change in changes for file in change.files]
+
+
+def calls(changes: list[Change]) -> list[Any]:
+    """The entries of the deltas of steps."""
+    told = [one.delta for one in changes if one.name == "thread.run.step.delta"]
+    return [
+        entry for delta in told if delta for entry in delta["delta"]["step_details"]["tool_calls"]
+    ]
+
+
+def parts(changes: list[Change]) -> list[Any]:
+    """The entries of the deltas of messages."""
+    told = [one.delta for one in changes if one.name == "thread.message.delta"]
+    return [entry for delta in told if delta for entry in delta["delta"]["content"]]
+
+
+def test_code_is_told_in_the_recorded_order() -> None:
+    """The call empty, its code in pieces, its outputs at once, then the completed step (6.3 c)."""
+    changes = fed(*streamed([code_item("print(2)", LOGS, image())], [5], early=False))
+
+    (file,) = files(changes)
+    first, *rest = calls(changes)
+    assert first == {
+        "index": 0,
+        "id": f"call_{'0' * 24}",
+        "type": "code_interpreter",
+        "code_interpreter": {"input": "", "outputs": []},
+    }
+    outputs = [
+        {"index": 0, **LOGS},
+        {"index": 1, "type": "image", "image": {"file_id": file.id}},
+    ]
+    assert [one["code_interpreter"] for one in rest] == [
+        {"input": "print"},
+        {"input": "(2)"},
+        {"outputs": outputs},
+    ]
+    assert [one.name for one in changes if one.name][-1] == "thread.run.step.completed"
+
+
+def test_null_outputs_are_none() -> None:
+    """What was not included is an empty list, and no delta."""
+    changes = fed(*streamed([code_item("x = 1", given=False)], [], early=False))
+
+    assert len(calls(changes)) == 2
+    ((call,),) = shapes(changes)
+    assert call["code_interpreter"] == {"input": "x = 1", "outputs": []}
+
+
+def test_code_that_was_cut_off_is_kept_as_far_as_it_came() -> None:
+    """A run that fails while code is written leaves a failed step with what there was."""
+    translator = RunTranslator(RUN)
+    for event in streamed([code_item("print(2)", LOGS)], [5], early=False)[:2]:
+        translator.feed(event, 200.0)
+
+    (change,) = translator.abort("failed", 201.0)
+
+    step = change.record
+    assert isinstance(step, Step)
+    assert step.status == "failed"
+    assert step.step_details["tool_calls"][0]["code_interpreter"]["input"] == "print"
+
+
+def test_shown_images_come_first() -> None:
+    """The images of the code begin the next message; their citations add nothing to it."""
+    items = [code_item("draw", image()), said(TEXT, PICTURE, FILE)]
+
+    changes = fed(*streamed(items, [7], early=True))
+
+    shown, named = files(changes)
+    entries = parts(changes)
+    assert entries[0] == {"index": 0, "type": "image_file", "image_file": {"file_id": shown.id}}
+    assert {entry["index"] for entry in entries[1:]} == {1}
+    content = shapes(changes)[-1]
+    assert [part["type"] for part in content] == ["image_file", "text"]
+    assert content[1]["text"]["annotations"][0]["file_path"] == {"file_id": named.id}
+    names = [one.name for one in changes if one.name]
+    assert names.index("thread.message.delta") == names.index("thread.message.in_progress") + 1
+
+
+def test_images_that_were_not_shown_come_last() -> None:
+    """Where outputs are not included, the citation of a picture is all that tells of it."""
+    items = [code_item("draw", given=False), said("Look.", PICTURE)]
+
+    changes = fed(*streamed(items, [2], early=True))
+
+    (file,) = files(changes)
+    assert parts(changes)[-1] == {
+        "index": 1,
+        "type": "image_file",
+        "image_file": {"file_id": file.id},
+    }
+    assert (file.status, file.container_id, file.source_id) == ("pending", "cntr_1", "cfile_p")
+
+
+@pytest.mark.parametrize("after", [[], [said("")]], ids=["nothing", "an empty message"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_image_without_words_gets_a_message(after: list[Any], stream: bool) -> None:
+    """A response that ends with a picture still shows it."""
+    items = [code_item("draw", image()), *after]
+
+    changes = fed(*streamed(items, [], early=False)) if stream else fed(ended(*items))
+
+    (file,) = files(changes)
+    assert shapes(changes)[-1] == ({"type": "image_file", "image_file": {"file_id": file.id}},)
+
+
+def test_files_are_what_the_upstream_says_of_them() -> None:
+    """An image brings its bytes; one that came as an address is lost; ids are those of shim."""
+    other = "https://example.com/a.png"
+
+    shown, lost = files(fed(ended(code_item("draw", image(), image(other), image()))))
+
+    assert (shown.content, shown.filename, shown.status) == (PNG, f"{shown.id}.png", "pending")
+    assert (lost.content, lost.status) == (None, "lost")
+    for file in (shown, lost):
+        assert file.id.startswith("file-shim")
+        assert len(file.id) == len("file-shim") + 20
+        assert (file.thread_id, file.run_id) == ("thread_1", "run_1")
+
+
+def test_who_translates_again_gives_the_same_ids() -> None:
+    """A second worker on the response names the same files and calls, another response others."""
+    items = [code_item("draw", image()), said(TEXT, FILE)]
+    again = RunTranslator(Run("run_1", 100, "thread_1", "asst_1", 700, "gpt-4o", sent=2))
+
+    first, second = fed(ended(*items)), fed(*streamed(items, [], early=False))
+
+    assert [file.id for file in files(first)] == [file.id for file in files(second)]
+    others = {file.id for file in files(again.feed(ended(*items), 300.0))}
+    assert others.isdisjoint(file.id for file in files(first))
+
+
+def test_a_message_that_goes_on_is_not_broken_by_code() -> None:
+    """Events of code wait until the message before them has ended."""
+    events = streamed([said("Wait."), code_item("x", LOGS)], [], early=False)
+    done = next(event for event in events if event["type"] == "response.output_item.done")
+    events.remove(done)
+    events.insert(len(events) - 2, done)
+
+    names = [one.name for one in fed(*events) if one.name]
+
+    assert names.index("thread.message.completed") < names.index("thread.run.step.delta")
+
+
+OUTPUTS = st.lists(st.sampled_from([LOGS, image(), image(URL + "AAAA")]), max_size=3)
+
+
+@given(
+    cells=st.lists(st.tuples(st.text("ab😀\n", max_size=9), OUTPUTS), max_size=3),
+    pictures=st.integers(0, 3),
+    linked=st.booleans(),
+    early=st.booleans(),
+    sizes=st.lists(st.integers(1, 6), max_size=6),
+)
+def test_streamed_and_whole_are_equal(
+    cells: list[Any], pictures: int, linked: bool, early: bool, sizes: list[int]
+) -> None:
+    """For any code, outputs, citations and pieces the records and the files are the same."""
+    items = [code_item(code, *given, number=n) for n, (code, given) in enumerate(cells)]
+    shown = [cited(f"cfile_{n}.png", f"cfile_{n}") for n in range(pictures)]
+    items.append(said(TEXT, *shown, *([FILE] if linked else [])))
+
+    stream, whole = fed(*streamed(items, sizes, early=early)), fed(ended(*items))
+
+    assert shapes(stream) == shapes(whole)
+    assert {file.id for file in files(stream)} == {file.id for file in files(whole)}
+    last = 0
+    for entry in parts(stream):
+        assert entry["index"] in (last, last + 1)
+        last = entry["index"]
