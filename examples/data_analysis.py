@@ -1,4 +1,4 @@
-"""The code interpreter: a table is uploaded, code makes another one and a chart, both downloaded."""
+"""The code interpreter: an uploaded table, code that makes another one and a chart, downloads."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ SHOWN = {
     "function_tools.py": "get_current_temperature({'location': 'Oslo'}) -> 18 Celsius in Oslo\n"
     "get_rain_probability({'location': 'Oslo'}) -> 6 % in Oslo\ncompleted\n"
     "get_current_temperature returned: 18 Celsius in Oslo ",
-    "file_search.py": "completed\nEvery employee has 28 days of holiday a year [1].\n[1] handbook.md\n",
+    "file_search.py": "completed\nEvery employee has 28 days of holiday a year [1].\n"
+    "[1] handbook.md\n",
     "data_analysis.py": "completed\nran 20 lines of Python\na chart of ",
     "function_tools_async.py": "get_weather returned: sunny in Bergen\ncompleted, ",
 }
