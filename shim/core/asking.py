@@ -107,8 +107,8 @@ class Asking:
         self._current = replayed(items, stored=stored, plain=plain)
         await self._learn()
         if self._dialect.code_interpreter:
-            self._container, note = await self._containers.of(run)
-            self.notes += [note] if note else []
+            self._container, notes = await self._containers.of(run)
+            self.notes += notes
         if not self._dialect.file_search and any(map(message_has_attachments, history)):
             self._note("attachments were stored, but the upstream does not search or read files")
         self._check_completion_limit()
@@ -173,7 +173,7 @@ class Asking:
 
     async def _renewed(self, status: int, body: Json) -> bool:
         """Whether the container asked for is gone, so that another is to be made."""
-        bare = [item for item in self._current if item.get("type") not in _OF_CONTAINERS]
+        bare = [_unnamed(item) for item in self._current if item.get("type") not in _OF_CONTAINERS]
         named = self._container is not None or len(bare) < len(self._current)
         if not named or not is_container_gone(status, body):
             return False
@@ -249,6 +249,12 @@ class Asking:
 
 _OF_CONTAINERS = frozenset({"code_interpreter_call", "reasoning"})
 """The items that name a container, and those that may not be sent without what follows them."""
+
+
+def _unnamed(item: Json) -> Json:
+    """An item without its id: by that the upstream would look for the reasoning before it."""
+    return {key: value for key, value in item.items() if key != "id"}
+
 
 _COUNTED = ("model", "input", "instructions", "tools")
 

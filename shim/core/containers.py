@@ -13,6 +13,7 @@ from shim.core.ports import Request, World
 from shim.core.records import Container, Run
 from shim.core.wire import Target
 from shim.errors import Unreachable
+from shim.translate.failures import error_of, is_container_gone
 
 __all__ = ["GONE", "Containers"]
 
@@ -34,39 +35,50 @@ class Containers:
         self._world = world
         self._target = target
 
-    async def of(self, run: Run) -> tuple[str | None, str | None]:
-        """The id of the thread's container, the run's files in it, and a note.
+    async def of(self, run: Run) -> tuple[str | None, list[str]]:
+        """The id of the thread's container, the run's files in it, and notes.
 
         There is none where the thread has none yet, or has lost it.
         """
         container = await self._world.ledger.container(run.thread_id)
         if container is None or not _runs_code(run):
-            return None, None
+            return None, []
         wanted = run.tool_resources.get("code_interpreter", {}).get("file_ids") or ()
-        new = [file_id for file_id in wanted if file_id not in container.files]
-        for file_id in new:
-            if not await self._give(container, file_id):
+        notes, given = [], []
+        for file_id in wanted:
+            if file_id in container.files:
+                continue
+            problem = await self._give(container, file_id)
+            if problem == GONE:
                 await self.forget(run)
-                return None, GONE
-        if new:
-            given = replace(container, files=(*container.files, *new))
-            await self._world.ledger.save_container(run.thread_id, given)
-        return container.id, None
+                return None, [GONE]
+            if problem is None:
+                given.append(file_id)
+            else:
+                notes.append(f"{file_id} was not given to the code: {problem}")
+        if given:
+            extended = replace(container, files=(*container.files, *given))
+            await self._world.ledger.save_container(run.thread_id, extended)
+        return container.id, notes
 
     async def forget(self, run: Run) -> None:
         """The thread's container is gone."""
         log.warning("run %s on %s: %s", run.id, run.thread_id, GONE)
         await self._world.ledger.save_container(run.thread_id, None)
 
-    async def _give(self, container: Container, file_id: str) -> bool:
-        """Whether the container took the file; one that does not is not used again."""
+    async def _give(self, container: Container, file_id: str) -> str | None:
+        """Lay a file into the container; gives why that could not be done, if it could not."""
         path, body = f"/containers/{container.id}/files", {"file_id": file_id}
         request = Request("POST", path, self._target, body, attempts=2, timeout=_TIMEOUT)
         try:
             answer = await self._world.upstream.send(request)
-        except Unreachable:
-            return False
-        return answer.status < 400
+        except Unreachable as error:
+            return str(error)
+        if answer.status < 400:
+            return None
+        if is_container_gone(answer.status, answer.body):
+            return GONE
+        return str(error_of(answer.body).get("message") or answer.status)
 
 
 def _runs_code(run: Run) -> bool:

@@ -22,6 +22,7 @@ __all__ = ["Keeper"]
 log = logging.getLogger("shim")
 
 _TIMEOUT = 120.0
+_CONTAINER_SECONDS = 20 * 60
 _PAUSE = 5.0
 """Seconds until a copy that failed is tried again by a look."""
 
@@ -84,10 +85,16 @@ class Keeper:
             return replace(file, problem=str(error))
         if answer.status < 400:
             return await self._put(file, answer.content)
-        if is_container_gone(answer.status, answer.body):
+        if self._is_gone(file, answer):
             problem = "its container had expired, or no longer had it, before it could be copied"
             return replace(file, status="lost", problem=problem)
         return replace(file, problem=_words(answer))
+
+    def _is_gone(self, file: File, answer: Answer) -> bool:
+        """Whether the file cannot be had any more; a 404 that says no more may be of the moment."""
+        old = self._world.now() - file.created_at > _CONTAINER_SECONDS
+        gone = answer.status in (404, 410) and old
+        return gone or is_container_gone(answer.status, answer.body)
 
     async def _ready(self, file: File) -> File:
         """The file as it is stored: what came with its content is kept already."""

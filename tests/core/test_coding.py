@@ -242,6 +242,47 @@ def test_an_expired_container_is_made_anew(
     assert "the container in which the thread's code ran is gone" in raw.headers["x-shim-notes"]
 
 
+def test_a_container_that_goes_within_a_run_is_made_anew(
+    client: openai.OpenAI, offline: Offline
+) -> None:
+    """The run goes on after a function call although its container was deleted meanwhile."""
+    tools: Any = [*CODE, FUNCTION]
+    thread_id, assistant_id = begun(client, tools=tools)
+    offline.script.mixed([Code("x = 1"), Call("rate", {})])
+    waiting = run(client, thread_id, assistant_id)
+    (call,) = waiting.required_action.submit_tool_outputs.tool_calls
+    (made,) = client.get("/containers", cast_to=httpx.Response).json()["data"]
+    client.delete(f"/containers/{made['id']}", cast_to=httpx.Response)
+    offline.script.code("print('x' in globals())", then="There.")
+
+    done = client.beta.threads.runs.submit_tool_outputs_and_poll(
+        thread_id=thread_id,
+        run_id=waiting.id,
+        tool_outputs=[{"tool_call_id": call.id, "output": "5"}],
+    )
+
+    assert done.status == "completed", done.last_error
+    last = calls(client, thread_id, done.id)[-1]
+    assert last.code_interpreter.outputs[0].logs == "False\n"
+
+
+def test_a_file_that_is_not_there_is_noted(client: openai.OpenAI, offline: Offline) -> None:
+    """A container that lives does not take an unknown file; the run goes on without it."""
+    offline.script.code("x = 1", then="One.")
+    thread_id, assistant_id = begun(client)
+    run(client, thread_id, assistant_id)
+    unknown: Any = {"code_interpreter": {"file_ids": ["file-unknown"]}}
+    client.beta.threads.update(thread_id, tool_resources=unknown)
+    offline.script.code("print(x)", then="Two.")
+
+    done = run(client, thread_id, assistant_id)
+
+    (call,) = calls(client, thread_id, done.id)
+    assert call.code_interpreter.outputs[0].logs == "1\n"
+    raw = client.beta.threads.runs.with_raw_response.retrieve(done.id, thread_id=thread_id)
+    assert "file-unknown was not given to the code" in raw.headers["x-shim-notes"]
+
+
 class Dropping:
     """Workers in a process that ends before it comes to what was put aside."""
 
@@ -371,3 +412,19 @@ def test_async_clients_get_the_same(offline: Offline) -> None:
     offline.script.code(CSV, then=LINK)
 
     assert asyncio.run(program()) == b"month,sales\nMar,5\n"
+
+
+def test_the_sdks_handler_puts_the_pieces_together(client: openai.OpenAI, offline: Offline) -> None:
+    """What a stream's handler has in the end, of calls and of messages, is what is stored."""
+    offline.script.mixed([Code("print(1 + 1)"), Code(CHART), Code(CSV), Say(f"See {LINK}.")])
+    thread_id, assistant_id = begun(client)
+
+    with client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=assistant_id) as stream:
+        steps = stream.get_final_run_steps()
+        messages = stream.get_final_messages()
+
+    run_id = steps[0].run_id
+    stored = calls(client, thread_id, run_id)
+    streamed: Any = [step.step_details for step in steps if step.type == "tool_calls"]
+    assert [call for each in streamed for call in each.tool_calls] == stored
+    assert [message.content for message in messages] == [answer(client, thread_id)]
