@@ -211,14 +211,14 @@ class Emission:
         self._emit("output_item.added", item=begun, output_index=index)
         at = {"item_id": item["id"], "output_index": index}
         if kind == "code_interpreter_call":
-            self._code(item.get("code") or "", at)
+            self._code(item.get("code") or "", raw.chunks, at)
         for stage in _HOSTED.get(kind, ()):
             self._emit(f"{kind}.{stage}", **at)
         self._done(item, index)
 
-    def _code(self, code: str, at: Json) -> None:
+    def _code(self, code: str, chunks: Sequence[str] | None, at: Json) -> None:
         self._emit("code_interpreter_call.in_progress", **at)
-        for chunk in tokens.split(code):
+        for chunk in chunks or tokens.split(code):
             self._delta("code_interpreter_call_code.delta", chunk, **at)
         self._emit("code_interpreter_call_code.done", code=code, **at)
 

@@ -75,9 +75,13 @@ class Think:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Any other output item, passed on as it is; an id is minted where it has none."""
+    """Any other output item, passed on as it is; an id is minted where it has none.
+
+    `chunks` fixes the deltas of an item's code.
+    """
 
     item: Json
+    chunks: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

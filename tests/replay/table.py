@@ -45,7 +45,7 @@ def judged(scenario: Scenario, arguments: dict[str, Any], conversations: str = "
     name, recorded = scenario.name, scenario.recorded
     argument = arguments.get(name)
     if (tool := hosted_tool(scenario)) is not None:
-        return Row(name, recorded, "skipped", f"hosted tools are not carried yet: it {tool}")
+        return Row(name, recorded, "skipped", f"files and stores are not replayed: it {tool}")
     found = differences(scenario, conversations)
     if not found and argument is None:
         return Row(name, recorded, "same", _remark(scenario))

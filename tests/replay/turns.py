@@ -6,13 +6,14 @@ Knows how recorded Assistants answers show a model's turn. Knows nothing of shim
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from recordings import Exchange, Scenario
 
 from shim.offline import Call, Incomplete, Raw, Reply, Say
+from shim.offline.outputs import Output
 
 __all__ = ["asks_model", "attached_tool", "hosted_tool", "turns"]
 
@@ -37,7 +38,7 @@ def asks_model(exchange: Exchange) -> bool:
 
 
 def hosted_tool(scenario: Scenario) -> str | None:
-    """What a scenario needs or shows of hosted tools, if anything.
+    """What a scenario needs that is not replayed: files and stores of the upstream.
 
     To have such a tool is not enough: some recordings never look at what it did.
     """
@@ -45,18 +46,7 @@ def hosted_tool(scenario: Scenario) -> str | None:
         root = exchange.path.strip("/").partition("/")[0].partition("?")[0]
         if root in ("files", "vector_stores"):
             return f"calls /{root}"
-    for call in _step_calls(scenario):
-        if call["type"] in _HOSTED:
-            return f"reads a {call['type']} step"
     return None
-
-
-def _step_calls(scenario: Scenario) -> Iterator[dict[str, Any]]:
-    """The tool calls that steps, and their deltas, show."""
-    for exchange in scenario.exchanges:
-        for each in exchange.shown:
-            if each.get("type") == "tool_calls" and "tool_calls" in each:
-                yield from each["tool_calls"]
 
 
 def attached_tool(scenario: Scenario) -> str | None:
@@ -84,24 +74,44 @@ def _accepted(exchange: Exchange) -> bool:
 
 def _streamed(exchange: Exchange, scenario: Scenario) -> Reply:
     """The turn that a stream tells piece by piece."""
+    outputs: list[Output] = []
     chunks: list[str] = []
+    code: list[str] = []
     calls: dict[int, dict[str, Any]] = {}
-    step_id, short = None, False
+    steps: list[str] = []
+    short = False
     for event in exchange.answer:
         match event.name:
             case "thread.message.delta":
                 chunks += [part["text"]["value"] for part in event.data["delta"]["content"]]
             case "thread.run.step.delta":
                 for entry in event.data["delta"]["step_details"]["tool_calls"]:
-                    _gather(calls, entry)
+                    if entry["type"] == "function":
+                        _gather(calls, entry)
+                    elif piece := entry["code_interpreter"].get("input"):
+                        code.append(piece)
             case "thread.run.step.created":
-                step_id = event.data["id"]
+                steps.append(event.data["id"])
+            case "thread.run.step.completed":
+                outputs += [*_said(chunks), *_ran(event.data["step_details"], code)]
+                chunks, code = [], []
             case "thread.message.incomplete":
                 short = True
-    said = [Say("".join(chunks), chunks)] if chunks else []
     called = [Call(each["name"], each["arguments"], each["id"]) for each in calls.values()]
     end = Incomplete("max_output_tokens") if short else None
-    return Reply((*said, *called), end, _usage(scenario, step_id))
+    return Reply((*outputs, *_said(chunks), *called), end, _sum(scenario, steps))
+
+
+def _said(chunks: list[str]) -> list[Output]:
+    return [Say("".join(chunks), chunks)] if chunks else []
+
+
+def _ran(details: dict[str, Any], chunks: list[str]) -> list[Output]:
+    """The code of a step, with what it printed."""
+    calls = [each for each in details.get("tool_calls", ()) if each["type"] == "code_interpreter"]
+    ran = [each["code_interpreter"] for each in calls]
+    items = [{**_UNSEEN_CODE, "code": each["input"], "outputs": each["outputs"]} for each in ran]
+    return [Raw(item, chunks) for item in items]
 
 
 def _gather(calls: dict[int, dict[str, Any]], entry: dict[str, Any]) -> None:
@@ -123,6 +133,12 @@ def _polled(exchanges: Sequence[Exchange], scenario: Scenario) -> Reply:
     text = written[0]["content"][0]["text"]["value"] if written else _UNSEEN
     used = [Raw(_UNSEEN_CODE)] if {"type": "code_interpreter"} in run["tools"] else []
     return Reply((*used, Say(text)), None, _share(scenario, run["id"], first=False))
+
+
+def _sum(scenario: Scenario, steps: Sequence[str]) -> tuple[int, int] | None:
+    """The tokens of several steps, which are one response of the embedded upstream."""
+    used = [each for step in steps if (each := _usage(scenario, step)) is not None]
+    return (sum(one for one, _ in used), sum(one for _, one in used)) if used else None
 
 
 def _usage(scenario: Scenario, key: str | None) -> tuple[int, int] | None:
