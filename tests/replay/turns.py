@@ -6,19 +6,21 @@ Knows how recorded Assistants answers show a model's turn. Knows nothing of shim
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from recordings import Exchange, Scenario
+from searched import cited, clean, found
 
 from shim.offline import Call, Incomplete, Raw, Reply, Say
 
-__all__ = ["asks_model", "attached_tool", "hosted_tool", "turns"]
+__all__ = ["asks_model", "attached_tool", "turns", "unfit"]
 
 _ASKING = re.compile(
     r"/threads/runs|/threads/thread_\w+/runs(/run_\w+/submit_tool_outputs)?", re.ASCII
 )
+_OURS = ("assistants", "threads")
 _HOSTED = ("code_interpreter", "file_search")
 _UNSEEN = "What the model wrote was not read in the recording."
 _UNSEEN_CODE = {
@@ -36,19 +38,20 @@ def asks_model(exchange: Exchange) -> bool:
     return exchange.method == "POST" and _ASKING.fullmatch(path) is not None
 
 
-def hosted_tool(scenario: Scenario) -> str | None:
-    """What a scenario needs or shows of hosted tools, if anything.
+def unfit(scenario: Scenario) -> str | None:
+    """Why a scenario is not replayed, if it is not.
 
-    To have such a tool is not enough: some recordings never look at what it did.
+    To have a hosted tool is not enough: some recordings never look at what it did.
     """
-    for exchange in scenario.exchanges:
-        root = exchange.path.strip("/").partition("/")[0].partition("?")[0]
-        if root in ("files", "vector_stores"):
-            return f"calls /{root}"
-    for call in _step_calls(scenario):
-        if call["type"] in _HOSTED:
-            return f"reads a {call['type']} step"
+    if all(_root(exchange) not in _OURS for exchange in scenario.exchanges):
+        return "passes through: no Assistants endpoint in it"
+    if any(call["type"] == "code_interpreter" for call in _step_calls(scenario)):
+        return "code_interpreter steps are not rebuilt yet (next)"
     return None
+
+
+def _root(exchange: Exchange) -> str:
+    return exchange.path.strip("/").partition("/")[0].partition("?")[0]
 
 
 def _step_calls(scenario: Scenario) -> Iterator[dict[str, Any]]:
@@ -85,26 +88,42 @@ def _accepted(exchange: Exchange) -> bool:
 def _streamed(exchange: Exchange, scenario: Scenario) -> Reply:
     """The turn that a stream tells piece by piece."""
     chunks: list[str] = []
+    annotations: list[dict[str, Any]] = []
     calls: dict[int, dict[str, Any]] = {}
-    step_id, short = None, False
+    steps: list[str] = []
+    searches: list[Raw] = []
+    short = False
     for event in exchange.answer:
         match event.name:
             case "thread.message.delta":
-                chunks += [part["text"]["value"] for part in event.data["delta"]["content"]]
+                for part in event.data["delta"]["content"]:
+                    _hear(part["text"], chunks, annotations)
             case "thread.run.step.delta":
                 for entry in event.data["delta"]["step_details"]["tool_calls"]:
                     _gather(calls, entry)
             case "thread.run.step.created":
-                step_id = event.data["id"]
+                steps.append(event.data["id"])
+            case "thread.run.step.completed":
+                searches += found([event.data])
             case "thread.message.incomplete":
                 short = True
-    said = [Say("".join(chunks), chunks)] if chunks else []
+    said = [Say("".join(chunks), chunks, annotations)] if chunks else []
     called = [Call(each["name"], each["arguments"], each["id"]) for each in calls.values()]
     end = Incomplete("max_output_tokens") if short else None
-    return Reply((*said, *called), end, _usage(scenario, step_id))
+    return Reply((*searches, *said, *called), end, _sum(_usage(scenario, key) for key in steps))
+
+
+def _hear(text: dict[str, Any], chunks: list[str], annotations: list[dict[str, Any]]) -> None:
+    """A piece of a message: a chunk, or the marker of a citation, which the upstream leaves out."""
+    if not text.get("annotations"):
+        chunks.append(text["value"])
+    for each in text.get("annotations", ()):
+        annotations.append(cited(each, sum(map(len, chunks))))
 
 
 def _gather(calls: dict[int, dict[str, Any]], entry: dict[str, Any]) -> None:
+    if "function" not in entry:
+        return
     call = calls.setdefault(entry["index"], {"id": entry.get("id"), "name": "", "arguments": ""})
     call["name"] += entry["function"].get("name", "")
     call["arguments"] += entry["function"].get("arguments", "")
@@ -120,9 +139,17 @@ def _polled(exchanges: Sequence[Exchange], scenario: Scenario) -> Reply:
         calls = [Call(c["function"]["name"], c["function"]["arguments"], c["id"]) for c in wanted]
         return Reply(tuple(calls), None, _share(scenario, run["id"], first=True))
     written = [o for o in shown if o.get("role") == "assistant" and o["run_id"] == run["id"]]
-    text = written[0]["content"][0]["text"]["value"] if written else _UNSEEN
+    text, annotations = clean(written[0]["content"][0]["text"]) if written else (_UNSEEN, [])
     used = [Raw(_UNSEEN_CODE)] if {"type": "code_interpreter"} in run["tools"] else []
-    return Reply((*used, Say(text)), None, _share(scenario, run["id"], first=False))
+    steps = {o["id"]: o for o in shown if o.get("type") == "tool_calls" and "step_details" in o}
+    outputs = (*used, *found(steps.values()), Say(text, annotations=annotations))
+    return Reply(outputs, None, _share(scenario, run["id"], first=False))
+
+
+def _sum(used: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The tokens of a response, if they are known: of all its steps together."""
+    known = [each for each in used if each is not None]
+    return (sum(n for n, _ in known), sum(n for _, n in known)) if known else None
 
 
 def _usage(scenario: Scenario, key: str | None) -> tuple[int, int] | None:
