@@ -27,7 +27,7 @@ __all__ = ["LANES", "SDK", "URL", "Api", "Lane", "Runner", "message_of"]
 
 SDK = tuple(int(part) for part in openai.__version__.split(".")[:2])
 URL = "https://api.openai.com/v1"
-POLL = 0.02
+POLL = 0.01
 """Seconds between two looks at a run."""
 
 _WORKING = ("queued", "in_progress", "cancelling")
