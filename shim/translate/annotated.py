@@ -148,7 +148,8 @@ class Prose:
         self._ahead: list[tuple[int, Json]] = []
         self._raw: list[str] = []
         self._raw_length = 0
-        self._said = ""
+        self._said: list[str] = []
+        self._said_length = 0
         self._cited = 0
         self._told = 0
         self._annotations: list[Json] = []
@@ -186,7 +187,7 @@ class Prose:
     def finish(self) -> list[Json]:
         """The text objects still to tell when the part has ended."""
         told = [{"value": rest}] if (rest := self._leaks.finish()) else []
-        self._said += rest
+        self._note(rest)
         told += [self._cite(given) for _, given in self._ahead]
         told += [text for given in self._unlinked for text in self._link(given)]
         self._ahead, self._unlinked = [], []
@@ -210,19 +211,23 @@ class Prose:
         self._raw.append(piece)
         self._raw_length += len(piece)
         clean = self._leaks.feed(piece)
-        self._said += clean
+        self._note(clean)
         return [{"value": clean}] if clean else []
+
+    def _note(self, said: str) -> None:
+        self._said.append(said)
+        self._said_length += len(said)
 
     def _cite(self, given: Json) -> Json:
         written = marker(self._turn, self._cited, _name(given))
         self._cited += 1
-        made = _cited(given, written, len(self._said))
-        self._said += written
+        made = _cited(given, written, self._said_length)
+        self._note(written)
         return {"value": written, "annotations": [self._indexed(made, quote=True)]}
 
     def _link(self, given: Json) -> list[Json]:
         link = file_link(given)
-        start = _found(self._said, link, _index(given, "start_index"))
+        start = _found("".join(self._said), link, _index(given, "start_index"))
         file_id = None if start is None else self._file_ids(given)
         if start is None or file_id is None:
             return []

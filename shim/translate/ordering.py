@@ -75,6 +75,12 @@ class Ordering:
 
     def feed(self, event: Json) -> Sequence[Json]:
         """The events whose turn it is now."""
+        if (
+            event.get("type") in _PIECES
+            and self._open is not None
+            and _item_of(event) == self._last
+        ):
+            return (self._whole(event),)  # nearly all events are another piece of the open message
         return tuple(self._turns(event))
 
     def _turns(self, event: Json) -> Iterator[Json]:
@@ -94,7 +100,7 @@ class Ordering:
             yield event
 
     def _piece(self, event: Json) -> Iterator[Json]:
-        of = (event.get("item_id"), event.get("output_index"))
+        of = _item_of(event)
         if self._open is None:
             yield from self._begun(names_of(event, {}))
             self._last = of
@@ -168,7 +174,7 @@ class Ordering:
     def _whole(self, event: Json) -> Json:
         """The piece up to its last whole character; half of one comes with the next piece."""
         delta = event.get("delta")
-        if not isinstance(delta, str):
+        if not isinstance(delta, str) or not (self._halves or _ends_in_half(delta)):
             return event
         of = (event.get("item_id"), event.get("output_index"), event.get("content_index"))
         half = self._halves.pop(of, "")
@@ -179,6 +185,11 @@ class Ordering:
         if _ends_in_half(text):
             self._halves[of], text = text[-1], text[:-1]
         return {**event, "delta": text}
+
+
+def _item_of(event: Json) -> tuple[object, object]:
+    """The names of the item that a piece belongs to."""
+    return event.get("item_id"), event.get("output_index")
 
 
 def _item(event: Json) -> Json:

@@ -99,9 +99,9 @@ class _Text:
         """The entries of deltas; only the first of a part has annotations without any (6.4)."""
         entries = []
         for text in told:
-            shown = text if self._told else {"annotations": [], **text}
+            shown = text if self._told else _ordered({"annotations": [], **text})
             self._told = True
-            entries.append({"index": self.place, "type": "text", "text": _ordered(shown)})
+            entries.append({"index": self.place, "type": "text", "text": shown})
         return entries
 
 

@@ -28,6 +28,8 @@ __all__ = ["AsyncUpstream", "BlockingUpstream", "HttpStream", "module_of"]
 _MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 _MOST_IDLE = 100
+_SHORTEST_KEY = 8
+"""What is shorter is no key, and may stand in any text."""
 
 _BAD_HEADER = (
     "the request breaks the rules of HTTP; a key with white space or a line's end in it does that"
@@ -73,7 +75,8 @@ class _Upstream:
     async def _once(self, request: Request) -> Answer:
         response = await self._transmit(request, "application/json")
         status, headers = response.status_code, dict(response.headers.items())
-        return Answer(status, _body(status, await self._whole(response)), headers)
+        content = _without_keys(await self._whole(response), request.target)
+        return Answer(status, _body(status, content), headers)
 
     async def _fetched(self, request: Request) -> Answer:
         response = await self._transmit(request, "application/binary")
@@ -89,7 +92,8 @@ class _Upstream:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if status < 400 and kind != "application/json":
             return HttpStream(status, headers, response=response, upstream=self)
-        return HttpStream(status, headers, body=_body(status, await self._whole(response)))
+        content = _without_keys(await self._whole(response), request.target)
+        return HttpStream(status, headers, body=_body(status, content))
 
     async def _transmit(self, request: Request, accept: str) -> Any:
         if self._client.is_closed:
@@ -295,6 +299,15 @@ def _unmapped() -> tuple[type[Exception], ...]:
 
 def _words(error: Exception) -> str:
     return f"the upstream did not answer: {type(error).__name__}: {error}".rstrip(": ")
+
+
+def _without_keys(content: bytes, target: Target) -> bytes:
+    """An answer that does not repeat the key it was asked with: what errors say is stored."""
+    for name in ("authorization", "api-key"):
+        key = target.headers.get(name, "").rpartition(" ")[2].encode()
+        if len(key) >= _SHORTEST_KEY:
+            content = content.replace(key, b"***")
+    return content
 
 
 def _timeout(value: Any) -> dict[str, float | None] | None:

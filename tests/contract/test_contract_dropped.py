@@ -17,7 +17,7 @@ async def _finished(api, thread):
 async def test_a_run_ends_though_its_stream_is_closed(api, last):
     """Early or in the middle of the text."""
     assistant, thread = await api.scene("Hello")
-    api.offline.script.say(STORY, delay=0.3)
+    api.offline.script.say(STORY, delay=0.15)
 
     stream = await api.threads.runs.create(
         thread_id=thread.id, assistant_id=assistant.id, stream=True
@@ -35,7 +35,7 @@ async def test_a_run_ends_though_its_stream_is_closed(api, last):
 async def test_a_run_ends_though_its_helper_is_left(api):
     """Leaving the `with` block closes the stream."""
     assistant, thread = await api.scene("Hello")
-    api.offline.script.say(STORY, delay=0.3)
+    api.offline.script.say(STORY, delay=0.15)
 
     async with api.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
         async for event in stream:
@@ -62,7 +62,7 @@ async def test_a_run_ends_though_nobody_reads_a_single_event(api):
 async def test_a_dropped_run_can_come_to_wait_for_outputs(api):
     """They are then submitted as for any other."""
     assistant, thread = await api.scene("Hello", tools=[TIME])
-    api.offline.script.call("get_time", {}, "call_A", delay=0.2).say("It is ten.")
+    api.offline.script.call("get_time", {}, "call_A", delay=0.1).say("It is ten.")
     stream = await api.threads.runs.create(
         thread_id=thread.id, assistant_id=assistant.id, stream=True
     )
@@ -85,7 +85,7 @@ async def test_a_dropped_run_can_come_to_wait_for_outputs(api):
 async def test_a_thread_is_usable_after_a_dropped_stream(api):
     """It is locked as long as the run lasts, and then it is not."""
     assistant, thread = await api.scene("Hello")
-    api.offline.script.say(STORY, delay=0.2)
+    api.offline.script.say(STORY, delay=0.1)
     stream = await api.threads.runs.create(
         thread_id=thread.id, assistant_id=assistant.id, stream=True
     )

@@ -87,7 +87,8 @@ def test_keys_are_neither_logged_nor_stored(
 
     answers = [
         sse(ended(message("ok"))),
-        plain({"error": {"message": "no", "code": "invalid_api_key"}}, 401),
+        plain({"error": {"message": f"Bad key {SECRET}", "code": "invalid_api_key"}}, 401),
+        page(f"<html>Who is {SECRET}?</html>", 401),
         page("<html>Bad gateway</html>", 502),
         broken,
         *[away] * 6,

@@ -2,7 +2,8 @@
 
 The upstream gives the model's turns again, and shows a response as far as the recording shows its
 run; the clock is the recording's. What was there before the first request is made as the answers
-show it. Knows requests and order; `comparison` knows what may differ.
+show it. What passes through (files) is sent and compared like the rest: the embedded upstream
+answers it. Knows requests and order; `comparison` knows what may differ.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import httpx
 from before import Made, before
 from comparison import Comparison
 from recordings import Exchange, Scenario
+from searched import carried_out, has_search, named, searches, upload
 from turns import asks_model, turns
 
 from shim.conversation.mirror import Mirrors
 from shim.core.engine import Engine
 from shim.core.ports import World
-from shim.offline import Offline, Response
+from shim.offline import Offline, Reply, Response
 from shim.offline.transport import transport
 from shim.settings import Settings, open_database
 from shim.storage.contents import Memory
@@ -37,9 +39,14 @@ _RESPONSE = re.compile(r"/responses/resp_\w+")
 _BUSY = ("queued", "in_progress")
 
 
-def differences(scenario: Scenario, conversations: str = "upstream") -> list[str]:
-    """How the answers differ from the recorded ones; nothing where they are the same."""
-    with closing(Replay(scenario, conversations)) as replay:
+def differences(
+    scenario: Scenario, conversations: str = "upstream", *, searching: bool = False
+) -> list[str]:
+    """How the answers differ from the recorded ones; nothing where they are the same.
+
+    The upstream finds in files what was found in the recording; or, `searching`, what is there.
+    """
+    with closing(Replay(scenario, conversations, searching=searching)) as replay:
         return replay.run()
 
 
@@ -87,8 +94,9 @@ class Upstream:
 class Replay:
     """One scenario against a shim of its own."""
 
-    def __init__(self, scenario: Scenario, conversations: str) -> None:
+    def __init__(self, scenario: Scenario, conversations: str, *, searching: bool) -> None:
         self._scenario = scenario
+        self._searching = searching
         self._clock = Clock()
         self._upstream = Upstream(self._clock)
         self._comparison = Comparison()
@@ -125,10 +133,21 @@ class Replay:
         self._clock.move(exchange)
         self._follow(exchange)
         if number in self._turns:
-            self._upstream.offline.script.add(self._turns[number])
+            self._script(self._turns[number])
         headers = {**exchange.headers, "openai-beta": "assistants=v2"}
-        answer = self._send(exchange.method, exchange.path, exchange.content, headers)
+        form = exchange.headers.get("content-type", "").startswith("multipart/")
+        content = upload(exchange, self._scenario) if form else exchange.content
+        answer = self._send(exchange.method, exchange.path, content, headers)
         self._comparison.answer(exchange, answer.status_code, answer.headers, answer.text)
+
+    def _script(self, turn: Reply) -> None:
+        """Let the model take its turn; it finds what it found only if asked to search as it was."""
+        script, ours = self._upstream.offline.script, self._comparison.ours
+        if self._searching:
+            turn = carried_out(turn)
+        if has_search(turn):
+            script = script.when(searches(self._scenario, ours))
+        script.add(named(turn, ours))
 
     def _follow(self, exchange: Exchange) -> None:
         """Let the upstream be as far as the run in the recorded answer is."""
@@ -161,7 +180,7 @@ class Replay:
             if each.path == "/assistants":
                 assistant = made
         for exchange in self._scenario.exchanges:
-            if "assistants=v1" in exchange.headers["openai-beta"]:
+            if "assistants=v1" in exchange.headers.get("openai-beta", ""):
                 self._refused(exchange)
 
     def _made(self, each: Made, body: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from recordings import FOLDER, Scenario, scenarios
 from replaying import differences
-from turns import attached_tool, hosted_tool
+from turns import attached_tool, unfit
 
 __all__ = ["Row", "argued", "judged", "lines"]
 
@@ -44,8 +44,8 @@ def judged(scenario: Scenario, arguments: dict[str, Any], conversations: str = "
     """Replay a scenario, unless it needs what shim does not have yet."""
     name, recorded = scenario.name, scenario.recorded
     argument = arguments.get(name)
-    if (tool := hosted_tool(scenario)) is not None:
-        return Row(name, recorded, "skipped", f"files and stores are not replayed: it {tool}")
+    if (reason := unfit(scenario)) is not None:
+        return Row(name, recorded, "skipped", reason)
     found = differences(scenario, conversations)
     if not found and argument is None:
         return Row(name, recorded, "same", _remark(scenario))

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from recordings import FOLDER, scenarios
 from replaying import differences
+from searched import found
 from table import argued, judged, lines
 
 ABSENT = "SHIM_RECORDINGS names no folder with recordings in `native`"
@@ -23,6 +24,8 @@ FIRST_VERSION_REFUSALS = [
     for name, each in SCENARIOS.items()
     if each.exchanges[0].status >= 400 and "v1" in each.exchanges[0].headers["openai-beta"]
 ]
+
+SEARCHING = [name for name, each in SCENARIOS.items() if found(each.shown("thread.run.step"))]
 
 
 @pytest.mark.parametrize("conversations", ["upstream", "local"])
@@ -63,3 +66,15 @@ def test_what_the_first_version_refused_is_refused_in_the_same_words(name):
     found = differences(replace(SCENARIOS[name], exchanges=(asked,)))
 
     assert found == []
+
+
+@pytest.mark.parametrize("conversations", ["upstream", "local"])
+@pytest.mark.parametrize("name", SEARCHING)
+def test_a_search_that_is_carried_out_differs_in_its_score_alone(name, conversations):
+    """Searched for in the stores that shim made, the file is found, shown and cited as recorded."""
+    argument = argued()[name]["differences"]
+
+    differing = differences(SCENARIOS[name], conversations, searching=True)
+
+    (odd,) = set(differing) ^ set(argument)
+    assert "file_search.results[].score: 0." in odd

@@ -6,20 +6,22 @@ Knows how recorded Assistants answers show a model's turn. Knows nothing of shim
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from recordings import Exchange, Scenario
+from searched import cited, clean, found
 
 from shim.offline import Call, Incomplete, Raw, Reply, Say
 from shim.offline.outputs import Output
 
-__all__ = ["asks_model", "attached_tool", "hosted_tool", "turns"]
+__all__ = ["asks_model", "attached_tool", "turns", "unfit"]
 
 _ASKING = re.compile(
     r"/threads/runs|/threads/thread_\w+/runs(/run_\w+/submit_tool_outputs)?", re.ASCII
 )
+_OURS = ("assistants", "threads")
 _HOSTED = ("code_interpreter", "file_search")
 _UNSEEN = "What the model wrote was not read in the recording."
 _UNSEEN_CODE = {
@@ -37,16 +39,29 @@ def asks_model(exchange: Exchange) -> bool:
     return exchange.method == "POST" and _ASKING.fullmatch(path) is not None
 
 
-def hosted_tool(scenario: Scenario) -> str | None:
-    """What a scenario needs that is not replayed: files and stores of the upstream.
+def unfit(scenario: Scenario) -> str | None:
+    """Why a scenario is not replayed, if it is not.
 
-    To have such a tool is not enough: some recordings never look at what it did.
+    To have a hosted tool is not enough: some recordings never look at what it did.
     """
-    for exchange in scenario.exchanges:
-        root = exchange.path.strip("/").partition("/")[0].partition("?")[0]
-        if root in ("files", "vector_stores"):
-            return f"calls /{root}"
+    if all(_root(exchange) not in _OURS for exchange in scenario.exchanges):
+        return "passes through: no Assistants endpoint in it"
+    coded = any(call["type"] == "code_interpreter" for call in _step_calls(scenario))
+    if coded and any(_root(exchange) == "files" for exchange in scenario.exchanges):
+        return "polled code_interpreter runs over uploaded files are not scripted yet (next)"
     return None
+
+
+def _root(exchange: Exchange) -> str:
+    return exchange.path.strip("/").partition("/")[0].partition("?")[0]
+
+
+def _step_calls(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """The tool calls that steps, and their deltas, show."""
+    for exchange in scenario.exchanges:
+        for each in exchange.shown:
+            if each.get("type") == "tool_calls" and "tool_calls" in each:
+                yield from each["tool_calls"]
 
 
 def attached_tool(scenario: Scenario) -> str | None:
@@ -77,33 +92,38 @@ def _streamed(exchange: Exchange, scenario: Scenario) -> Reply:
     outputs: list[Output] = []
     chunks: list[str] = []
     code: list[str] = []
+    annotations: list[dict[str, Any]] = []
     calls: dict[int, dict[str, Any]] = {}
     steps: list[str] = []
+    searches: list[Raw] = []
     short = False
     for event in exchange.answer:
         match event.name:
             case "thread.message.delta":
-                chunks += [part["text"]["value"] for part in event.data["delta"]["content"]]
+                for part in event.data["delta"]["content"]:
+                    _hear(part["text"], chunks, annotations)
             case "thread.run.step.delta":
                 for entry in event.data["delta"]["step_details"]["tool_calls"]:
-                    if entry["type"] == "function":
-                        _gather(calls, entry)
-                    elif piece := entry["code_interpreter"].get("input"):
+                    if piece := entry.get("code_interpreter", {}).get("input"):
                         code.append(piece)
+                    else:
+                        _gather(calls, entry)
             case "thread.run.step.created":
                 steps.append(event.data["id"])
             case "thread.run.step.completed":
-                outputs += [*_said(chunks), *_ran(event.data["step_details"], code)]
-                chunks, code = [], []
+                searches += found([event.data])
+                outputs += [*_said(chunks, annotations), *_ran(event.data["step_details"], code)]
+                chunks, annotations, code = [], [], []
             case "thread.message.incomplete":
                 short = True
+    said = [*outputs, *_said(chunks, annotations)]
     called = [Call(each["name"], each["arguments"], each["id"]) for each in calls.values()]
     end = Incomplete("max_output_tokens") if short else None
-    return Reply((*outputs, *_said(chunks), *called), end, _sum(scenario, steps))
+    return Reply((*searches, *said, *called), end, _sum(_usage(scenario, key) for key in steps))
 
 
-def _said(chunks: list[str]) -> list[Output]:
-    return [Say("".join(chunks), chunks)] if chunks else []
+def _said(chunks: list[str], annotations: list[dict[str, Any]]) -> list[Output]:
+    return [Say("".join(chunks), chunks, annotations)] if chunks else []
 
 
 def _ran(details: dict[str, Any], chunks: list[str]) -> list[Output]:
@@ -114,7 +134,17 @@ def _ran(details: dict[str, Any], chunks: list[str]) -> list[Output]:
     return [Raw(item, chunks) for item in items]
 
 
+def _hear(text: dict[str, Any], chunks: list[str], annotations: list[dict[str, Any]]) -> None:
+    """A piece of a message: a chunk, or the marker of a citation, which the upstream leaves out."""
+    if not text.get("annotations"):
+        chunks.append(text["value"])
+    for each in text.get("annotations", ()):
+        annotations.append(cited(each, sum(map(len, chunks))))
+
+
 def _gather(calls: dict[int, dict[str, Any]], entry: dict[str, Any]) -> None:
+    if "function" not in entry:
+        return
     call = calls.setdefault(entry["index"], {"id": entry.get("id"), "name": "", "arguments": ""})
     call["name"] += entry["function"].get("name", "")
     call["arguments"] += entry["function"].get("arguments", "")
@@ -130,15 +160,17 @@ def _polled(exchanges: Sequence[Exchange], scenario: Scenario) -> Reply:
         calls = [Call(c["function"]["name"], c["function"]["arguments"], c["id"]) for c in wanted]
         return Reply(tuple(calls), None, _share(scenario, run["id"], first=True))
     written = [o for o in shown if o.get("role") == "assistant" and o["run_id"] == run["id"]]
-    text = written[0]["content"][0]["text"]["value"] if written else _UNSEEN
+    text, annotations = clean(written[0]["content"][0]["text"]) if written else (_UNSEEN, [])
     used = [Raw(_UNSEEN_CODE)] if {"type": "code_interpreter"} in run["tools"] else []
-    return Reply((*used, Say(text)), None, _share(scenario, run["id"], first=False))
+    steps = {o["id"]: o for o in shown if o.get("type") == "tool_calls" and "step_details" in o}
+    outputs = (*used, *found(steps.values()), Say(text, annotations=annotations))
+    return Reply(outputs, None, _share(scenario, run["id"], first=False))
 
 
-def _sum(scenario: Scenario, steps: Sequence[str]) -> tuple[int, int] | None:
-    """The tokens of several steps, which are one response of the embedded upstream."""
-    used = [each for step in steps if (each := _usage(scenario, step)) is not None]
-    return (sum(one for one, _ in used), sum(one for _, one in used)) if used else None
+def _sum(used: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The tokens of a response, if they are known: of all its steps together."""
+    known = [each for each in used if each is not None]
+    return (sum(n for n, _ in known), sum(n for _, n in known)) if known else None
 
 
 def _usage(scenario: Scenario, key: str | None) -> tuple[int, int] | None:
