@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from shim.core.ids import mint
 from shim.core.objects import without_texts
 from shim.core.records import Message, Run, Step, Usage
 from shim.core.wire import Json
+from shim.translate.beginning import message_delta, new_message, new_step, step_delta
 from shim.translate.calls import Calls, whole
 from shim.translate.changes import Change, Outcome, usage_of
 from shim.translate.closing import ENDINGS, completed_step, ended_message, ended_step
@@ -276,8 +276,8 @@ class RunTranslator:
     def _open_message(self, now: float) -> list[Change]:
         changes = self._make_way(now)
         step = self._take_known("message_creation")
-        record = self._message_of(step) if step else self._new_message(now)
-        step = step or self._new_step("message_creation", now, record)
+        record = self._message_of(step) if step else new_message(self._run, now)
+        step = step or new_step(self._run, "message_creation", now, record)
         self._step, self._writing, self._spoken = step, self._new_writing(record), True
         fresh = record.id not in self._messages
         return [
@@ -329,12 +329,7 @@ class RunTranslator:
 
     def _message_delta(self, entry: Json) -> Change:
         assert self._writing is not None
-        delta = {
-            "id": self._writing.message.id,
-            "object": "thread.message.delta",
-            "delta": {"content": [entry]},
-        }
-        return Change("thread.message.delta", delta=delta)
+        return message_delta(self._writing.message, entry)
 
     def _finish_message(self, now: float, short: str | None) -> Change:
         if short is not None:
@@ -363,19 +358,19 @@ class RunTranslator:
             changes, self._step = self._tool_step(now)
             self._calls.append(Calls(self._step))
         group = self._calls[-1]
-        return [*changes, _step_delta(group.step, group.open(item, names))]
+        return [*changes, step_delta(group.step, group.open(item, names))]
 
     def _arguments(self, event: Json, _now: float) -> list[Change]:
         names = names_of(event, {})
         group = self._group(names)
         if group is None or not event.get("delta"):
             return []
-        return [_step_delta(group.step, group.add(names, event["delta"]))]
+        return [step_delta(group.step, group.add(names, event["delta"]))]
 
     def _settled_call(self, item: Json, names: Names) -> list[Change]:
         group = next(group for group in self._calls if group.has(item["call_id"]))
         entry = group.settle(item, names)
-        return [_step_delta(group.step, entry)] if entry else []
+        return [step_delta(group.step, entry)] if entry else []
 
     def _group(self, names: Names) -> Calls | None:
         """The step with the call that the names fit best."""
@@ -407,7 +402,7 @@ class RunTranslator:
 
     def _hosted_deltas(self, entries: Sequence[Json]) -> list[Change]:
         assert self._hosted is not None
-        return [_step_delta(self._hosted.step, entry) for entry in entries]
+        return [step_delta(self._hosted.step, entry) for entry in entries]
 
     # steps
 
@@ -416,7 +411,7 @@ class RunTranslator:
         changes = self._make_way(now)
         known = self._take_known("tool_calls")
         self._spoken = True
-        step = known or self._new_step("tool_calls", now)
+        step = known or new_step(self._run, "tool_calls", now)
         return [
             *changes,
             Change("thread.run.step.created", step, new=known is None),
@@ -456,34 +451,6 @@ class RunTranslator:
     def _message_of(self, step: Step) -> Message:
         return self._messages[step.step_details["message_creation"]["message_id"]]
 
-    def _new_message(self, now: float) -> Message:
-        run = self._run
-        return Message(
-            id=mint("msg"),
-            created_at=int(now),
-            thread_id=run.thread_id,
-            role="assistant",
-            content=(),
-            assistant_id=run.assistant_id,
-            run_id=run.id,
-            status="in_progress",
-        )
-
-    def _new_step(self, kind: str, now: float, of: Message | None = None) -> Step:
-        made: Json = {"message_creation": {"message_id": of.id}} if of else {"tool_calls": []}
-        run = self._run
-        return Step(
-            id=mint("step"),
-            created_at=int(now),
-            run_id=run.id,
-            assistant_id=run.assistant_id,
-            thread_id=run.thread_id,
-            type=kind,
-            expires_at=run.expires_at,
-            step_details={"type": kind, **made},
-            turn=run.sent,
-        )
-
 
 _STATUSES = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _MESSAGE_REASONS = {"max_output_tokens": "max_tokens"}
@@ -491,13 +458,3 @@ _MESSAGE_REASONS = {"max_output_tokens": "max_tokens"}
 
 def _items_of(response: Json) -> list[Json]:
     return [whole(item) for item in response.get("output") or () if isinstance(item, dict)]
-
-
-def _step_delta(step: Step, entry: Json) -> Change:
-    details = {"type": "tool_calls", "tool_calls": [entry]}
-    delta = {
-        "id": step.id,
-        "object": "thread.run.step.delta",
-        "delta": {"step_details": details},
-    }
-    return Change("thread.run.step.delta", delta=delta)
