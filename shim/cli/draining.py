@@ -6,7 +6,8 @@ Knows the bound on its time, and what may be sent where conversations are kept l
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -50,7 +51,9 @@ def _each(
     settings: Settings, database: Database, mirrors: Mirrors, target: Target
 ) -> Iterator[Finding]:
     outbox = Outbox(database)
-    waiting = [state for state in drive.run(outbox.pending()) if _may_go(settings, outbox, state)]
+    pending = [state for state in drive.run(outbox.pending()) if _may_go(settings, outbox, state)]
+    waiting = [state for state in pending if state.server in (None, target.base_url)]
+    yield from _of_others(pending, target)
     ends, done = time.monotonic() + LONGEST, 0
     for number, state in enumerate(waiting, 1):
         if time.monotonic() > ends:
@@ -60,6 +63,15 @@ def _each(
         click.echo(f"draining {number} of {len(waiting)}: {state.thread_id}", err=True)
         done += drive.run(mirrors.drain_now(state.thread_id, target))
     yield Finding("drain", "ok", f"{done} of {len(waiting)} threads drained to {target.base_url}")
+
+
+def _of_others(pending: Sequence[Mirrored], target: Target) -> Iterator[Finding]:
+    """What waits for another server is not sent to this one."""
+    here = (None, target.base_url)
+    servers = Counter(state.server for state in pending if state.server not in here)
+    for server, count in servers.items():
+        text = f"{count} threads wait for {server}, and were not sent to {target.base_url}"
+        yield Finding("drain", "note", text, f"set SHIM_UPSTREAM_URL={server} and its key")
 
 
 def _may_go(settings: Settings, outbox: Outbox, state: Mirrored) -> bool:

@@ -164,8 +164,9 @@ class Workers(Protocol):
 class Mirror:
     """An entry for a thread's conversation, carried out later.
 
-    `kind` and `payload`: `open` {} (there shall be a conversation), `message` {"message_id"},
-    `run` {"run_id"} (what an ended run left), `delete_message` {"message_id"}.
+    `kind` and `payload`: `open` {"server"} (there shall be a conversation, at that base URL),
+    `message` {"message_id"}, `run` {"run_id"} (what an ended run left), `delete_message`
+    {"message_id"}.
     """
 
     kind: str

@@ -44,7 +44,7 @@ class Threads:
         metadata = body.get("metadata") or {}
         record = Thread(thread_id, int(now), metadata, resources)
         wanted = self._world.conversations.wanted(target)
-        mirror = [opening(), *mirrored(messages)] if wanted else []
+        mirror = [opening(target), *mirrored(messages)] if wanted else []
         return record, Batch(new=messages, mirror=mirror)
 
     async def retrieve(self, asked: Asked) -> Reply:
@@ -86,9 +86,9 @@ class Threads:
         return record
 
 
-def opening() -> Mirror:
-    """Says that a thread shall have a conversation."""
-    return Mirror("open", {})
+def opening(target: Target) -> Mirror:
+    """Says that a thread shall have a conversation, and at which server."""
+    return Mirror("open", {"server": target.base_url})
 
 
 _IDS = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}

@@ -40,7 +40,7 @@ _DELETE_LATER = (
     "WHERE id = :thread AND EXISTS (SELECT 1 FROM mirrors WHERE thread_id = :thread)"
 )
 _MIRROR_LATER = (
-    "INSERT INTO mirrors SELECT id, tenant, NULL, NULL, 0, 0, NULL FROM threads "
+    "INSERT INTO mirrors SELECT id, tenant, NULL, NULL, 0, 0, NULL, NULL FROM threads "
     "WHERE id = :thread ON CONFLICT DO NOTHING"
 )
 

@@ -53,7 +53,8 @@ class Entry:
 class Mirrored:
     """The state of a thread's conversation. `tenant` may drain it with its own credentials only.
 
-    `refused` counts the items that the upstream would not take.
+    `refused` counts the items that the upstream would not take. `server` is the base URL for which
+    the thread was made.
     """
 
     thread_id: str
@@ -64,6 +65,7 @@ class Mirrored:
     failures: int
     problem: str | None
     refused: int = 0
+    server: str | None = None
 
 
 class Outbox:
@@ -262,4 +264,5 @@ def _mirrored(row: Row) -> Mirrored:
         row["failures"],
         row["problem"],
         row["refused"],
+        row["server"],
     )

@@ -78,7 +78,11 @@ ALTER TABLE threads ADD COLUMN container_id TEXT;
 ALTER TABLE threads ADD COLUMN container_files TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES)
+_SERVERS = """
+ALTER TABLE mirrors ADD COLUMN server TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS)
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 
 

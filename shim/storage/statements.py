@@ -113,10 +113,11 @@ def new_thread(tenant: str, record: Thread, batch: Batch) -> list[Statement]:
         "INSERT INTO threads (id, tenant, created_at, next_position, metadata, tool_resources) "
         "VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)"
     )
-    mirror = "INSERT INTO mirrors VALUES (:id, :tenant, NULL, NULL, 0, 0, NULL)"
+    mirror = "INSERT INTO mirrors VALUES (:id, :tenant, NULL, NULL, 0, 0, NULL, :server)"
     statements = [Statement(thread, params)]
     if batch.mirror:
-        statements.append(Statement(mirror, params))
+        server = next((entry.payload.get("server") for entry in batch.mirror), None)
+        statements.append(Statement(mirror, {**params, "server": server}))
     return statements
 
 

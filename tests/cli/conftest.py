@@ -38,9 +38,9 @@ class Shell:
         with closing(open_database(self.settings, BlockingWorkers())) as database:
             return drive.run(work(database))
 
-    def thread(self, thread_id="thread_1", mirror=("open",)):
-        """A thread; what is to be told to its conversation waits."""
-        batch = Batch(mirror=[Mirror(kind, {}) for kind in mirror])
+    def thread(self, thread_id="thread_1", mirror=("open",), server=None):
+        """A thread; what is to be told to its conversation, at the server, waits."""
+        batch = Batch(mirror=[Mirror(kind, {"server": server}) for kind in mirror])
         record = Thread(id=thread_id, created_at=1_790_000_000)
         self.stored(lambda database: Ledger(database).add_thread("", record, batch))
         return thread_id

@@ -269,6 +269,19 @@ def test_drain_carries_out_what_waits(shell, offline, reached):
     assert len(offline.posts("/conversations")) == 2
 
 
+def test_drain_sends_nothing_to_another_server(shell, offline, reached):
+    """What was made for one upstream waits for it, and the doctor says which it is."""
+    shell.thread("thread_1", server="https://other.example/v1")
+    shell.thread("thread_2", server=reached["OPENAI_BASE_URL"])
+
+    result = shell("doctor", "--drain", **reached)
+
+    assert f"1 of 1 threads drained to {reached['OPENAI_BASE_URL']}" in result.output
+    assert "1 threads wait for https://other.example/v1" in result.output
+    made = [e.body for e in offline.log if (e.method, e.path) == ("POST", "/conversations")]
+    assert [body["metadata"] for body in made] == [{"shim_thread": "thread_2"}]
+
+
 def test_drain_without_a_key_is_a_problem(shell):
     """There is nothing to drain with, and the doctor says what to set."""
     shell.thread()
