@@ -18,7 +18,7 @@ from shim.core.leases import RENEW_SECONDS, leased, released
 from shim.core.lifecycle import FINAL, move
 from shim.core.ports import Batch, Request, Stream, World
 from shim.core.records import Run, Usage
-from shim.core.settling import Settled, batch_of, ended, run_told, settled, stopped_short
+from shim.core.settling import INTERNAL, Settled, batch_of, ended, run_told, settled, stopped_short
 from shim.core.wire import Event, Json, Target
 from shim.errors import Lost, ShimError, Unreachable
 from shim.translate.changes import Change, Outcome
@@ -33,7 +33,6 @@ _BROKEN = {
     "code": "server_error",
     "message": "The connection to the model server broke before its answer was complete.",
 }
-_INTERNAL = {"code": "server_error", "message": "Sorry, something went wrong."}
 
 
 class _Changed(ShimError):
@@ -92,7 +91,7 @@ class Worker:
                 yield event
         except Exception:
             log.exception("run %s failed inside shim", self._run.id)
-            for event in await self._end("failed", _INTERNAL):
+            for event in await self._end("failed", INTERNAL):
                 yield event
 
     async def _respond(self) -> AsyncGenerator[Event, None]:
@@ -135,8 +134,7 @@ class Worker:
         await self._save(started)
 
     def _noted(self, asking: Asking) -> Run:
-        notes = tuple(dict.fromkeys([*self._run.notes, *asking.notes]))
-        return replace(self._run, notes=notes, halvings=asking.halvings)
+        return replace(self._run.with_notes(asking.notes), halvings=asking.halvings)
 
     async def _read(self, stream: Stream) -> AsyncGenerator[Event, None]:
         async with aclosing(stream), aclosing(self._payloads(stream)) as payloads:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shim.core import conflicts, objects, pages
 from shim.core.ids import mint
-from shim.core.params import ListParams, list_params
+from shim.core.params import list_params
 from shim.core.ports import World
 from shim.core.records import Assistant
 from shim.core.requests import Asked
@@ -64,7 +64,8 @@ class Assistants:
     async def list(self, asked: Asked) -> Reply:
         """GET /assistants."""
         params = list_params(asked.query)
-        await self._check_cursors(asked.tenant, params)
+        for cursor in params.cursors:
+            await self.find(asked.tenant, cursor)
         found = await self._world.ledger.assistants(asked.tenant, params)
         return Reply(body=pages.page(found, params.limit, objects.assistant))
 
@@ -74,11 +75,6 @@ class Assistants:
         if record is None:
             raise conflicts.unknown("assistant", assistant_id)
         return record
-
-    async def _check_cursors(self, tenant: str, params: ListParams) -> None:
-        for cursor in (params.after, params.before):
-            if cursor is not None:
-                await self.find(tenant, cursor)
 
 
 def _fields(body: Json) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from shim.core.leases import asked, leased, released
 from shim.core.looks import Looks
 from shim.core.ports import Batch, World
 from shim.core.records import Run
-from shim.core.settling import stopped_short
+from shim.core.settling import INTERNAL, stopped_short
 from shim.core.wire import Json, Target
 from shim.errors import Lost, ShimError
 
@@ -28,7 +28,6 @@ log = logging.getLogger("shim")
 
 _TIMEOUT = 30.0
 _MORE_ATTEMPTS = 5
-_INTERNAL = {"code": "server_error", "message": "Sorry, something went wrong."}
 
 
 async def begin(world: World, looks: Looks, run: Run, target: Target) -> tuple[str, ...]:
@@ -47,9 +46,9 @@ async def begin_again(world: World, looks: Looks, run: Run, target: Target) -> b
     await asking.prepare()
     if not asking.shortened():
         return False
-    notes = tuple(dict.fromkeys([*run.notes, *asking.notes]))
-    shorter = replace(run, sent=run.sent - 1, halvings=asking.halvings, notes=notes)
-    await begin(world, looks, replace(shorter, response_id=None), target)
+    noted = run.with_notes(asking.notes)
+    shorter = replace(noted, sent=run.sent - 1, halvings=asking.halvings, response_id=None)
+    await begin(world, looks, shorter, target)
     return True
 
 
@@ -63,7 +62,7 @@ class _Beginning:
 
     def notes(self) -> tuple[str, ...]:
         """The run's notes and those that asking for its response has added."""
-        return tuple(dict.fromkeys([*self._run.notes, *self._asking.notes]))
+        return self._run.with_notes(self._asking.notes).notes
 
     async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Carry out a part of the beginning; whatever goes wrong in it is the run's failure."""
@@ -75,7 +74,7 @@ class _Beginning:
         except Exception:
             log.exception("run %s failed inside shim", self._run.id)
             with contextlib.suppress(ShimError):
-                await self._looks.end(self._run, "failed", self._target, _INTERNAL)
+                await self._looks.end(self._run, "failed", self._target, INTERNAL)
         except BaseException:  # the program or its loop is ending: whoever looks next may know
             with contextlib.suppress(ShimError):
                 await self._world.ledger.save_run(released(self._run), Batch())

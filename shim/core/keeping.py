@@ -37,7 +37,7 @@ class Keeper:
         """Write a move of a run; contents are put before, copies begin after it."""
         files = [await self._ready(file) for file in batch.files]
         notes = [_note(file) for file in files if file.status == "lost"]
-        noted = replace(run, notes=tuple(dict.fromkeys([*run.notes, *notes]))) if notes else run
+        noted = run.with_notes(notes)
         saved = await self._world.ledger.save_run(noted, replace(batch, files=files))
         if any(file.status == "pending" for file in files):
             self._world.workers.spawn(self._copy_all(run.thread_id, target), aside=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shim.core import conflicts, objects, pages
 from shim.core.content import mirrored, new_message
 from shim.core.looks import Looks
-from shim.core.params import ListParams, list_params
+from shim.core.params import list_params
 from shim.core.ports import Batch, World
 from shim.core.records import Message
 from shim.core.requests import Asked
@@ -75,7 +75,8 @@ class Messages:
         """GET the thread's messages, or those of one run."""
         params = list_params(asked.query, run_id=True)
         await self._refreshed(asked)
-        await self._check_cursors(asked.id("thread"), params)
+        for cursor in params.cursors:
+            await self._record(asked.id("thread"), cursor)
         found = await self._world.ledger.messages(asked.id("thread"), params)
         return Reply(body=pages.page(found, params.limit, objects.message))
 
@@ -91,8 +92,3 @@ class Messages:
         if record is None:
             raise conflicts.unknown("message", message_id)
         return record
-
-    async def _check_cursors(self, thread_id: str, params: ListParams) -> None:
-        for cursor in (params.after, params.before):
-            if cursor is not None:
-                await self._record(thread_id, cursor)

@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shim.core.records import ACTIVE, Assistant, File, Message, Run, Step, Thread, Usage
+from shim.core.records import (
+    ACTIVE,
+    RESOURCE_IDS,
+    Assistant,
+    File,
+    Message,
+    Run,
+    Step,
+    Thread,
+    Usage,
+)
 from shim.core.wire import Json
 
 __all__ = [
@@ -226,7 +236,7 @@ def _resources(record: Assistant) -> Json:
     """What is attached, with empty lists for tools that have nothing (spec 2.7)."""
     kinds = {tool["type"] for tool in record.tools}
     shown: Json = {}
-    for kind, key in (("file_search", "vector_store_ids"), ("code_interpreter", "file_ids")):
+    for kind, key in RESOURCE_IDS.items():
         given = record.tool_resources.get(kind)
         if given is not None or kind in kinds:
             shown[kind] = {key: list((given or {}).get(key) or ())}

@@ -68,6 +68,11 @@ class ListParams:
     before: str | None = None
     run_id: str | None = None
 
+    @property
+    def cursors(self) -> tuple[str, ...]:
+        """The ids that the page is cut by."""
+        return tuple(cursor for cursor in (self.after, self.before) if cursor is not None)
+
 
 def parse_body(raw: bytes) -> Json:
     """The JSON object of a body; programs also send nothing at all, an empty string, or null."""

@@ -60,7 +60,6 @@ class Dialect:
     """Replay assistant text as a plain string and function calls with their bare keys."""
     file_search: bool = False
     code_interpreter: bool = False
-    image_file_id: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shim.core.wire import Json
 
 __all__ = [
     "ACTIVE",
+    "RESOURCE_IDS",
     "RUN_SECONDS",
     "Assistant",
     "Container",
@@ -22,6 +24,9 @@ __all__ = [
 
 RUN_SECONDS = 600
 """How long a run may take: `expires_at` is `created_at` plus this (Assistants spec 2.4)."""
+
+RESOURCE_IDS = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
+"""The tools that have resources, in the order in which they are shown, and the key of their ids."""
 
 ACTIVE = frozenset({"queued", "in_progress", "requires_action", "cancelling"})
 """The statuses in which a run holds its thread, shows when it expires, and shows no usage yet."""
@@ -201,3 +206,7 @@ class Run:
     lease_until: float = 0.0
     looked_at: float = 0.0
     version: int = 0
+
+    def with_notes(self, notes: Iterable[str]) -> Run:
+        """The run with notes that it may not have yet."""
+        return replace(self, notes=tuple(dict.fromkeys([*self.notes, *notes])))

@@ -19,9 +19,9 @@ from shim.core.ids import mint
 from shim.core.leases import held, leased
 from shim.core.lifecycle import ACTIVE, move
 from shim.core.looks import Looks
-from shim.core.params import ListParams, check_id, includes, list_params
+from shim.core.params import check_id, includes, list_params
 from shim.core.ports import Batch, World
-from shim.core.records import RUN_SECONDS, Assistant, Message, Run, Step, Thread
+from shim.core.records import RESOURCE_IDS, RUN_SECONDS, Assistant, Message, Run, Step, Thread
 from shim.core.requests import Asked
 from shim.core.settling import run_told
 from shim.core.stores import WAIT_SECONDS, Stores
@@ -133,7 +133,8 @@ class Runs:
         params = list_params(asked.query)
         thread = await self._threads.find(asked)
         await self._looks.active(thread.id, asked.target)
-        await self._check_cursors(thread.id, params)
+        for cursor in params.cursors:
+            await self._record(thread.id, cursor)
         found = await self._world.ledger.runs(thread.id, params)
         return Reply(body=pages.page(found, params.limit, objects.run))
 
@@ -222,7 +223,7 @@ class Runs:
         """Begin the work: told as events, or left to the background."""
         target = asked.target
         asking = Asking(self._world, run, target)
-        run = replace(run, notes=tuple(dict.fromkeys([*run.notes, *await asking.foresee()])))
+        run = run.with_notes(await asking.foresee())
         self._world.conversations.drain(run.thread_id, target)
         if asked.body.get("stream"):
             worker = Worker(self._world, run, target)
@@ -253,11 +254,6 @@ class Runs:
         await self._threads.find(asked)
         active = await self._world.ledger.active_run(thread.id)
         return conflicts.busy_for_runs(active) if active else Lost("no run is active now")
-
-    async def _check_cursors(self, thread_id: str, params: ListParams) -> None:
-        for cursor in (params.after, params.before):
-            if cursor is not None:
-                await self._record(thread_id, cursor)
 
 
 async def _tell(opening: Sequence[Event], worker: Worker) -> AsyncGenerator[Event, None]:
@@ -313,7 +309,7 @@ def _effective(body: Json, assistant: Assistant) -> dict[str, Any]:
 def _merged(assistant: Json, thread: Json, body: Json) -> Json:
     """The files and stores that a run may use: the assistant's, the thread's, its own."""
     merged: Json = {}
-    for kind, key in (("file_search", "vector_store_ids"), ("code_interpreter", "file_ids")):
+    for kind, key in RESOURCE_IDS.items():
         ids = [
             one
             for source in (assistant, thread, body.get("tool_resources") or {})

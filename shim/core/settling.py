@@ -14,9 +14,21 @@ from shim.translate.changes import Change, Outcome
 from shim.translate.closing import ENDINGS, ended_message, ended_step
 from shim.translate.events import RunTranslator
 
-__all__ = ["Settled", "batch_of", "closings", "ended", "run_told", "settled", "stopped_short"]
+__all__ = [
+    "INTERNAL",
+    "Settled",
+    "batch_of",
+    "closings",
+    "ended",
+    "run_told",
+    "settled",
+    "stopped_short",
+]
 
 _MOVES = {"failed": "fail", "cancelled": "cancelled", "expired": "expire"}
+INTERNAL = {"code": "server_error", "message": "Sorry, something went wrong."}
+"""The `last_error` of a run that failed inside shim, in the original's words (spec 4.10)."""
+
 _UPSTREAM_CANCELLED = {
     "code": "server_error",
     "message": "The response was cancelled at the upstream.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shim.core import conflicts, objects, pages
-from shim.core.params import ListParams, includes, list_params
+from shim.core.params import includes, list_params
 from shim.core.ports import World
 from shim.core.records import Step
 from shim.core.requests import Asked
@@ -33,7 +33,8 @@ class Steps:
         show = _shown(asked)
         params = list_params(asked.query)
         run = await self._runs.find(asked)
-        await self._check_cursors(run.id, params)
+        for cursor in params.cursors:
+            await self._find(run.id, cursor)
         found = await self._world.ledger.steps(run.id, params)
         return Reply(body=pages.page(found, params.limit, show))
 
@@ -42,11 +43,6 @@ class Steps:
         if record is None:
             raise conflicts.unknown("run step", step_id)
         return record
-
-    async def _check_cursors(self, run_id: str, params: ListParams) -> None:
-        for cursor in (params.after, params.before):
-            if cursor is not None:
-                await self._find(run_id, cursor)
 
 
 def _shown(asked: Asked) -> Callable[[Step], Json]:

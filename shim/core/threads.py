@@ -10,7 +10,7 @@ from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
 from shim.core.keeping import Keeper
 from shim.core.ports import Batch, Mirror, World
-from shim.core.records import Message, Thread
+from shim.core.records import RESOURCE_IDS, Message, Thread
 from shim.core.requests import Asked
 from shim.core.stores import Stores
 from shim.core.wire import Json, Reply, Target
@@ -91,13 +91,10 @@ def opening(target: Target) -> Mirror:
     return Mirror("open", {"server": target.base_url})
 
 
-_IDS = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
-
-
 def _lists(resources: Json) -> Json:
     """The parts that were given; a list left out is an empty one, as programs index into it."""
     return {
-        kind: {_IDS[kind]: list(given.get(_IDS[kind]) or ())}
+        kind: {RESOURCE_IDS[kind]: list(given.get(RESOURCE_IDS[kind]) or ())}
         for kind, given in resources.items()
         if given is not None
     }

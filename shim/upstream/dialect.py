@@ -26,7 +26,6 @@ OPENAI = Dialect(
     plain_history=False,
     file_search=True,
     code_interpreter=True,
-    image_file_id=True,
 )
 
 AZURE = Dialect(
@@ -43,10 +42,9 @@ AZURE = Dialect(
     plain_history=False,
     file_search=True,
     code_interpreter=True,
-    image_file_id=True,
 )
 
-GENERIC = Dialect(name="generic", conversations=None, retrieve=False, image_file_id=False)
+GENERIC = Dialect(name="generic", conversations=None, retrieve=False)
 
 _NAMED = {dialect.name: dialect for dialect in (OPENAI, AZURE, GENERIC)}
 _AZURE_SERVICES = ("openai", "cognitiveservices", "services.ai")
