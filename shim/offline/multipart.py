@@ -18,7 +18,7 @@ _LIST = re.compile(r"([^\[\]]+)\[\]")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file of a form."""
+    """A file of a form, its name as it was given: with slashes too, as the service keeps it."""
 
     filename: str
     content: bytes
@@ -58,7 +58,7 @@ def _field(headers: Message, content: bytes) -> tuple[str, str | Upload]:
     filename = _filename(headers)
     if filename is None:
         return name, content.decode("utf-8", "replace")
-    return name, Upload(filename.replace("\\", "/").rsplit("/", 1)[-1], content)
+    return name, Upload(filename, content)
 
 
 def _filename(headers: Message) -> str | None:

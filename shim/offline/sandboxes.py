@@ -110,14 +110,14 @@ class Container:
 
     def take(self, file: StoredFile) -> ContainerFile:
         """Copy an uploaded file into the container, once."""
-        name = f"{file.id}-{file.filename}"
+        name = f"{file.id}-{_last(file.filename)}"
         found = next((each for each in self.files.values() if each.name == name), None)
         return found or self._add(name, file.content, "user")
 
     def upload(self, filename: str, content: bytes) -> ContainerFile:
         """Lay a file into the container; its name is preceded by 32 digits, as recorded."""
         digits = hashlib.sha256(filename.encode() + content).hexdigest()[:32]
-        return self._add(f"{digits}-{filename}", content, "user")
+        return self._add(f"{digits}-{_last(filename)}", content, "user")
 
     def _add(self, name: str, content: bytes, source: str) -> ContainerFile:
         key, now = ids.container_file_id(), self.clock.stamp()
@@ -168,6 +168,11 @@ class Container:
         file.name = f"{file.id}.png"
         shown.append(file)
         return {"type": "image", "url": f"data:image/png;base64,{output['png']}"}
+
+
+def _last(filename: str) -> str:
+    """A file's name without folders, which a name may have and a container does not."""
+    return filename.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 class Sandboxes:

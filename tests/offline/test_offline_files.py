@@ -172,6 +172,18 @@ def test_forms_of_other_clients(offline):
     assert (made["filename"], made["bytes"], made["purpose"]) == ("ä.txt", 5, "assistants")
 
 
+def test_a_name_with_slashes_is_kept(client):
+    """A file is called as it was uploaded, as recorded; a container has it by the last part."""
+    made = upload(client, name="text/csv")
+    escaping = upload(client, name="../..\\x")
+
+    box = client.containers.create(name="box", file_ids=[made.id, escaping.id])
+    paths = [each.path for each in client.containers.files.list(box.id, order="asc")]
+
+    assert (made.filename, escaping.filename) == ("text/csv", "../..\\x")
+    assert paths == [f"/mnt/data/{made.id}-csv", f"/mnt/data/{escaping.id}-x"]
+
+
 def test_the_log_names_files(offline, client):
     """The log has a form's fields, and of a file its name and size."""
     upload(client)
