@@ -1,8 +1,9 @@
 """Compares an answer with the recorded one: what may differ, and how a difference is named.
 
 Ids, and the times of expiry, differ but must differ consistently; other timestamps must be there,
-and change when the recorded ones change. All else is equal, of the same type, in the same order.
-Knows nothing of requests.
+and change when the recorded ones change. The usage of steps has the recorded shape, and the
+recorded sum over a run's steps (`usages` says why). All else is equal, of the same type, in the
+same order. Knows nothing of requests.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import re
 from typing import Any
 
 from recordings import Event, Exchange, read_events
+from usages import Usages, aligned
 
 __all__ = ["ID", "Comparison"]
 
 ID = re.compile(r"(asst|thread|run|msg|step|call|vs|file)[_-][0-9A-Za-z]{22,32}")
 
+_STEP = "thread.run.step"
+
 _ADDED = {
     "thread.message": frozenset({"status", "incomplete_details", "incomplete_at", "completed_at"}),
-    "thread.run.step": frozenset({"expired_at", "metadata"}),
+    _STEP: frozenset({"expired_at", "metadata"}),
 }
 """The keys that the published types require and the recorded server left out (design section 5)."""
 
@@ -28,16 +32,30 @@ _PRESENT = ("x-request-id", "openai-processing-ms")
 
 
 class Comparison:
-    """Compares the answers of one scenario; `differences` names each once, in order."""
+    """Compares the answers of one scenario; `differences` names each once, in order.
+
+    `remarks` say which rule let something differ that is not an id or a time.
+    """
 
     def __init__(self) -> None:
         self.differences: dict[str, None] = {}
         self.ids: dict[str, str] = {}
+        self._usages = Usages()
         self._stamps: dict[tuple[str, str], tuple[int, int]] = {}
 
     def note(self, difference: str) -> None:
         """Note a difference; the same one in many places is one."""
         self.differences[difference] = None
+
+    def finish(self) -> None:
+        """Compare what only all answers together tell."""
+        for wrong in self._usages.wrong():
+            self.note(f"{_STEP}.usage.{wrong}")
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was compared by a rule of its own, because it was not the same."""
+        return ["usage compared as the run's sum"] if self._usages.shared else []
 
     def ours(self, text: str) -> str:
         """A text of the recording with our ids in place of the recorded ones."""
@@ -108,8 +126,17 @@ class Comparison:
             self.note(f"{place}: the keys are in another order")
         for key, value in recorded.items():
             if key in made:
-                self.value(value, made[key], _kind(value, f"{place}.{key}"), key)
+                ours = self._counted(recorded, made[key], place) if key == "usage" else made[key]
+                self.value(value, ours, _kind(value, f"{place}.{key}"), key)
         self._times(recorded, made, place)
+
+    def _counted(self, recorded: dict[str, Any], usage: Any, place: str) -> Any:
+        """Our usage as it is to be compared here: of a step only in its shape."""
+        if recorded.get("object") != _STEP or not recorded["usage"] or not isinstance(usage, dict):
+            return usage
+        for wrong in self._usages.add(recorded, usage):
+            self.note(f"{place}.usage: {wrong}")
+        return aligned(recorded["usage"], usage)
 
     def _times(self, recorded: dict[str, Any], made: dict[str, Any], place: str) -> None:
         """Timestamps change when the recorded ones do, and runs expire as long after they began."""

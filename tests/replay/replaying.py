@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from before import Made, before
+from coded import has_code, runs
 from comparison import Comparison
 from recordings import Exchange, Scenario
 from searched import carried_out, has_search, named, searches, upload
@@ -31,7 +33,7 @@ from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.transport import mounted
 
-__all__ = ["differences"]
+__all__ = ["Outcome", "replayed"]
 
 _BASE = "https://api.openai.com/v1"
 _OF_THE_SENDER = ("authorization", "host", "content-length", "accept-encoding", "connection")
@@ -39,10 +41,18 @@ _RESPONSE = re.compile(r"/responses/resp_\w+")
 _BUSY = ("queued", "in_progress")
 
 
-def differences(
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the answers differ from the recorded ones, and by which rules they are still the same."""
+
+    differences: list[str]
+    remarks: list[str]
+
+
+def replayed(
     scenario: Scenario, conversations: str = "upstream", *, searching: bool = False
-) -> list[str]:
-    """How the answers differ from the recorded ones; nothing where they are the same.
+) -> Outcome:
+    """What came of sending a scenario's requests to shim.
 
     The upstream finds in files what was found in the recording; or, `searching`, what is there.
     """
@@ -119,15 +129,16 @@ class Replay:
         """Let the background work end, and close the client."""
         self._client.close()
 
-    def run(self) -> list[str]:
-        """Send everything; gives the differences."""
+    def run(self) -> Outcome:
+        """Send everything."""
         self._prepare()
         for number, exchange in enumerate(self._scenario.exchanges):
             self._replay(number, exchange)
+        self._comparison.finish()
         asked = len(self._upstream.offline.posts()) - self._unrecorded
         if asked != len(self._turns) and not self._comparison.differences:
             self._comparison.note(f"the model was asked {asked} times, not {len(self._turns)}")
-        return list(self._comparison.differences)
+        return Outcome(list(self._comparison.differences), self._comparison.remarks)
 
     def _replay(self, number: int, exchange: Exchange) -> None:
         self._clock.move(exchange)
@@ -147,6 +158,8 @@ class Replay:
             turn = carried_out(turn)
         if has_search(turn):
             script = script.when(searches(self._scenario, ours))
+        if has_code(turn):
+            script = script.when(runs(self._scenario, ours))
         script.add(named(turn, ours))
 
     def _follow(self, exchange: Exchange) -> None:

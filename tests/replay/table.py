@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 from recordings import FOLDER, Scenario, scenarios
-from replaying import differences
-from turns import attached_tool, unfit
+from replaying import replayed
+from turns import unfit, unread_tool
 
 __all__ = ["Row", "argued", "judged", "lines"]
 
@@ -46,9 +46,11 @@ def judged(scenario: Scenario, arguments: dict[str, Any], conversations: str = "
     argument = arguments.get(name)
     if (reason := unfit(scenario)) is not None:
         return Row(name, recorded, "skipped", reason)
-    found = differences(scenario, conversations)
+    outcome = replayed(scenario, conversations)
+    found = outcome.differences
     if not found and argument is None:
-        return Row(name, recorded, "same", _remark(scenario))
+        remarks = [*_remarks(scenario), *outcome.remarks]
+        return Row(name, recorded, "same", "; ".join(remarks))
     if not found:
         return Row(name, recorded, "different", "argued to differ, and is the same")
     if argument is None:
@@ -58,9 +60,9 @@ def judged(scenario: Scenario, arguments: dict[str, Any], conversations: str = "
     return Row(name, recorded, "argued", argument["why"])
 
 
-def _remark(scenario: Scenario) -> str:
-    tool = attached_tool(scenario)
-    return f"{tool} is attached, but the recording never reads what it did" if tool else ""
+def _remarks(scenario: Scenario) -> list[str]:
+    tool = unread_tool(scenario)
+    return [f"{tool} is attached, but the recording never reads what it did"] if tool else []
 
 
 def lines(rows: Iterable[Row]) -> list[str]:

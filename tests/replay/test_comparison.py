@@ -185,3 +185,127 @@ def test_the_layout_of_the_json_counts_where_it_was_kept():
     comparison.answer(recorded, 200, HEADERS, json.dumps(OUR_RUN))
 
     assert list(comparison.differences) == ["the JSON is laid out in another way"]
+
+
+def usage(prompt, completion):
+    """A usage as steps show it."""
+    counted = {"prompt_tokens": prompt, "completion_tokens": completion}
+    details = {"prompt_token_details": {"cached_tokens": 0}}
+    return {**counted, "total_tokens": prompt + completion, **details}
+
+
+def steps_of(whose, *usages):
+    """Answers that show the steps of a run, one each."""
+    keys = [name_of("step", f"{whose}{place}"[-1]) for place in range(len(usages))]
+    run = name_of("run", whose)
+    return [
+        {"object": "thread.run.step", "id": key, "run_id": run, "usage": used}
+        for key, used in zip(keys, usages, strict=True)
+    ]
+
+
+def compared_steps(recorded, made):
+    """The comparison of answers that show steps, one after another."""
+    comparison = Comparison()
+    for one, other in zip(recorded, made, strict=True):
+        comparison.answer(exchange(one), 200, HEADERS, json.dumps(other))
+    comparison.finish()
+    return comparison
+
+
+def test_the_usage_of_steps_may_stand_on_others_if_the_sum_is_right():
+    """Steps whose tokens are shared out in another way are the same, and it is remarked."""
+    recorded = steps_of("a", usage(5, 1), usage(7, 2))
+
+    moved = compared_steps(recorded, steps_of("b", usage(0, 0), usage(12, 3)))
+    equal = compared_steps(recorded, steps_of("b", usage(5, 1), usage(7, 2)))
+
+    assert (list(moved.differences), moved.remarks) == ([], ["usage compared as the run's sum"])
+    assert (list(equal.differences), equal.remarks) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("made", "difference"),
+    [
+        (
+            [usage(0, 0), usage(12, 4)],
+            "usage.completion_tokens, the sum of a run's steps: 3, 4",
+        ),
+        (
+            [usage(5, 1), usage(7, 1)],
+            "usage.completion_tokens, the sum of a run's steps: 3, 2",
+        ),
+        (
+            [usage(0, 0), {**usage(12, 3), "prompt_token_details": {"cached_tokens": 1}}],
+            "usage.prompt_token_details.cached_tokens, the sum of a run's steps: 0, 1",
+        ),
+        (
+            [{**usage(0, 0), "total_tokens": 15}, {**usage(12, 3), "total_tokens": 0}],
+            "usage: the total is not that of prompt and completion",
+        ),
+        ([usage(-1, 0), usage(13, 3)], "usage.prompt_tokens: 5, -1"),
+        ([usage(0, 0), usage(12.0, 3)], "usage.prompt_tokens: 7, 12.0"),
+        ([usage(0, 0), {**usage(12, 3), "more": 1}], "usage.more is extra"),
+        ([{"prompt_tokens": 0}, usage(12, 3)], "usage.completion_tokens is missing"),
+        ([None, usage(12, 3)], f"usage: {json.dumps(usage(5, 1))}, null"),
+        (
+            [dict(reversed(usage(0, 0).items())), usage(12, 3)],
+            "usage: the keys are in another order",
+        ),
+    ],
+)
+def test_a_wrong_sum_or_shape_of_the_usage_of_steps_is_a_difference(made, difference):
+    """The sum over a run's steps is the recorded one, and each usage has the recorded shape."""
+    recorded = steps_of("a", usage(5, 1), usage(7, 2))
+
+    comparison = compared_steps(recorded, steps_of("b", *made))
+
+    assert f"thread.run.step.{difference}" in comparison.differences
+
+
+def test_a_step_without_usage_must_have_none():
+    """Tokens on a step that showed none are a difference, whatever the sum."""
+    recorded = steps_of("a", None, usage(7, 2))
+
+    comparison = compared_steps(recorded, steps_of("b", usage(0, 0), usage(7, 2)))
+
+    assert list(comparison.differences) == [
+        f"thread.run.step.usage: null, {json.dumps(usage(0, 0))}"
+    ]
+
+
+def test_the_sum_is_that_of_one_run():
+    """What is missing in one run is not made up for by another."""
+    recorded = [*steps_of("a", usage(5, 1)), *steps_of("c", usage(7, 2))]
+    recorded[1]["id"] = name_of("step", "9")
+    made = [*steps_of("b", usage(7, 2)), *steps_of("d", usage(5, 1))]
+    made[1]["id"] = name_of("step", "8")
+
+    comparison = compared_steps(recorded, made)
+
+    assert "thread.run.step.usage.prompt_tokens, the sum of a run's steps: 5, 7" in (
+        comparison.differences
+    )
+
+
+def test_the_usage_of_a_step_stays_what_it_was():
+    """A step that was told with other tokens before is a difference, though the last are right."""
+    recorded = steps_of("a", usage(5, 1))
+
+    comparison = compared_steps(
+        recorded * 2, [*steps_of("b", usage(0, 0)), *steps_of("b", usage(5, 1))]
+    )
+
+    assert list(comparison.differences) == [
+        "thread.run.step.usage: moves, the recorded one does not"
+    ]
+
+
+def test_the_usage_of_a_run_is_compared_as_it_is():
+    """The rule is for steps alone."""
+    found = compared({**RUN, "usage": usage(5, 1)}, changed(usage=usage(6, 0)))
+
+    assert found == [
+        "thread.run.usage.prompt_tokens: 5, 6",
+        "thread.run.usage.completion_tokens: 1, 0",
+    ]

@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from coded import ran
 from recordings import FOLDER, scenarios
-from replaying import differences
+from replaying import replayed
 from searched import found
 from table import argued, judged, lines
 
@@ -25,7 +26,9 @@ FIRST_VERSION_REFUSALS = [
     if each.exchanges[0].status >= 400 and "v1" in each.exchanges[0].headers["openai-beta"]
 ]
 
-SEARCHING = [name for name, each in SCENARIOS.items() if found(each.shown("thread.run.step"))]
+STEPS = {name: each.shown("thread.run.step") for name, each in SCENARIOS.items()}
+SEARCHING = [name for name, steps in STEPS.items() if found(steps)]
+CODING = [name for name, steps in STEPS.items() if any(map(ran, steps))]
 
 
 @pytest.mark.parametrize("conversations", ["upstream", "local"])
@@ -51,6 +54,13 @@ def test_the_table_counts_every_scenario_and_no_skip_as_same():
     assert counts["same"] == len(rows) - counts["argued"] - counts["skipped"] > 0
 
 
+def test_usage_is_compared_by_its_sum_only_where_hosted_tools_were_used():
+    """A run whose steps are a response each has the recorded usage on each."""
+    summed = {name for name, each in SCENARIOS.items() if replayed(each).remarks}
+
+    assert summed == {*SEARCHING, *CODING} != set()
+
+
 def test_every_argument_is_about_a_scenario_that_exists():
     """The list of arguments holds nothing that is not in the recordings."""
     assert argued().keys() <= SCENARIOS.keys()
@@ -63,18 +73,16 @@ def test_what_the_first_version_refused_is_refused_in_the_same_words(name):
     headers = {**exchange.headers, "openai-beta": "assistants=v2"}
     asked = replace(exchange, headers=headers, content=exchange.content.replace(":true", ':"true"'))
 
-    found = differences(replace(SCENARIOS[name], exchanges=(asked,)))
+    outcome = replayed(replace(SCENARIOS[name], exchanges=(asked,)))
 
-    assert found == []
+    assert outcome.differences == []
 
 
 @pytest.mark.parametrize("conversations", ["upstream", "local"])
 @pytest.mark.parametrize("name", SEARCHING)
 def test_a_search_that_is_carried_out_differs_in_its_score_alone(name, conversations):
     """Searched for in the stores that shim made, the file is found, shown and cited as recorded."""
-    argument = argued()[name]["differences"]
+    outcome = replayed(SCENARIOS[name], conversations, searching=True)
 
-    differing = differences(SCENARIOS[name], conversations, searching=True)
-
-    (odd,) = set(differing) ^ set(argument)
+    (odd,) = outcome.differences
     assert "file_search.results[].score: 0." in odd

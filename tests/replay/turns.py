@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from coded import UNSEEN, ran
 from recordings import Exchange, Scenario
 from searched import cited, clean, found
 
 from shim.offline import Call, Incomplete, Raw, Reply, Say
 from shim.offline.outputs import Output
 
-__all__ = ["asks_model", "attached_tool", "turns", "unfit"]
+__all__ = ["asks_model", "turns", "unfit", "unread_tool"]
 
 _ASKING = re.compile(
     r"/threads/runs|/threads/thread_\w+/runs(/run_\w+/submit_tool_outputs)?", re.ASCII
@@ -24,13 +25,6 @@ _ASKING = re.compile(
 _OURS = ("assistants", "threads")
 _HOSTED = ("code_interpreter", "file_search")
 _UNSEEN = "What the model wrote was not read in the recording."
-_UNSEEN_CODE = {
-    "type": "code_interpreter_call",
-    "status": "completed",
-    "code": "# What the tool ran was not read in the recording.",
-    "container_id": "cntr_unseen",
-    "outputs": [],
-}
 
 
 def asks_model(exchange: Exchange) -> bool:
@@ -40,15 +34,9 @@ def asks_model(exchange: Exchange) -> bool:
 
 
 def unfit(scenario: Scenario) -> str | None:
-    """Why a scenario is not replayed, if it is not.
-
-    To have a hosted tool is not enough: some recordings never look at what it did.
-    """
+    """Why a scenario is not replayed, if it is not."""
     if all(_root(exchange) not in _OURS for exchange in scenario.exchanges):
         return "passes through: no Assistants endpoint in it"
-    coded = any(call["type"] == "code_interpreter" for call in _step_calls(scenario))
-    if coded and any(_root(exchange) == "files" for exchange in scenario.exchanges):
-        return "polled code_interpreter runs over uploaded files are not scripted yet (next)"
     return None
 
 
@@ -64,10 +52,11 @@ def _step_calls(scenario: Scenario) -> Iterator[dict[str, Any]]:
                 yield from each["tool_calls"]
 
 
-def attached_tool(scenario: Scenario) -> str | None:
-    """The hosted tool that a run of the scenario had, if it had one."""
+def unread_tool(scenario: Scenario) -> str | None:
+    """The hosted tool that a run of the scenario had, if the recording never reads what it did."""
     had = [tool["type"] for run in scenario.shown("thread.run") for tool in run["tools"]]
-    return next((kind for kind in had if kind in _HOSTED), None)
+    read = {call["type"] for call in _step_calls(scenario)}
+    return next((kind for kind in had if kind in _HOSTED and kind not in read), None)
 
 
 def turns(scenario: Scenario) -> dict[int, Reply]:
@@ -112,7 +101,7 @@ def _streamed(exchange: Exchange, scenario: Scenario) -> Reply:
                 steps.append(event.data["id"])
             case "thread.run.step.completed":
                 searches += found([event.data])
-                outputs += [*_said(chunks, annotations), *_ran(event.data["step_details"], code)]
+                outputs += [*_said(chunks, annotations), *ran(event.data, code)]
                 chunks, annotations, code = [], [], []
             case "thread.message.incomplete":
                 short = True
@@ -124,14 +113,6 @@ def _streamed(exchange: Exchange, scenario: Scenario) -> Reply:
 
 def _said(chunks: list[str], annotations: list[dict[str, Any]]) -> list[Output]:
     return [Say("".join(chunks), chunks, annotations)] if chunks else []
-
-
-def _ran(details: dict[str, Any], chunks: list[str]) -> list[Output]:
-    """The code of a step, with what it printed."""
-    calls = [each for each in details.get("tool_calls", ()) if each["type"] == "code_interpreter"]
-    ran = [each["code_interpreter"] for each in calls]
-    items = [{**_UNSEEN_CODE, "code": each["input"], "outputs": each["outputs"]} for each in ran]
-    return [Raw(item, chunks) for item in items]
 
 
 def _hear(text: dict[str, Any], chunks: list[str], annotations: list[dict[str, Any]]) -> None:
@@ -159,12 +140,39 @@ def _polled(exchanges: Sequence[Exchange], scenario: Scenario) -> Reply:
         wanted = waiting[0]["required_action"]["submit_tool_outputs"]["tool_calls"]
         calls = [Call(c["function"]["name"], c["function"]["arguments"], c["id"]) for c in wanted]
         return Reply(tuple(calls), None, _share(scenario, run["id"], first=True))
+    return Reply(_done(run, shown), None, _share(scenario, run["id"], first=False))
+
+
+def _done(run: dict[str, Any], shown: Sequence[dict[str, Any]]) -> tuple[Output, ...]:
+    """What the model did, in order, and what it said: as far as steps and messages were read."""
+    steps = {o["id"]: o for o in shown if o.get("object") == "thread.run.step"}
     written = [o for o in shown if o.get("role") == "assistant" and o["run_id"] == run["id"]]
-    text, annotations = clean(written[0]["content"][0]["text"]) if written else (_UNSEEN, [])
-    used = [Raw(_UNSEEN_CODE)] if {"type": "code_interpreter"} in run["tools"] else []
-    steps = {o["id"]: o for o in shown if o.get("type") == "tool_calls" and "step_details" in o}
-    outputs = (*used, *found(steps.values()), Say(text, annotations=annotations))
-    return Reply(outputs, None, _share(scenario, run["id"], first=False))
+    messages = {message["id"]: message for message in written}
+    told = [*steps.values()]
+    told.reverse()  # lists show the newest first, also of what began in one second
+    told.sort(key=lambda step: step["created_at"])
+    outputs = [output for step in told for output in _acted(step, messages)]
+    if not steps and {"type": "code_interpreter"} in run["tools"]:
+        outputs.append(UNSEEN)
+    if not any(isinstance(output, Say) for output in outputs):
+        outputs.append(_written(written[0] if written else None))
+    return tuple(outputs)
+
+
+def _acted(step: dict[str, Any], messages: dict[str, dict[str, Any]]) -> list[Output]:
+    """What the model did in a step: had a hosted tool do something, or wrote a message."""
+    details = step["step_details"]
+    if details["type"] == "message_creation":
+        return [_written(messages.get(details["message_creation"]["message_id"]))]
+    return [*found([step]), *ran(step)]
+
+
+def _written(message: dict[str, Any] | None) -> Say:
+    if message is None:
+        return Say(_UNSEEN)
+    texts = (part["text"] for part in message["content"] if part["type"] == "text")
+    text, annotations = clean(next(texts))
+    return Say(text, annotations=annotations)
 
 
 def _sum(used: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
