@@ -199,7 +199,7 @@ class _Door:
                 log.error("%s %s failed", request.method, request.url.path, exc_info=error)
                 return _failed(f"shim failed: {type(error).__name__}: {error}")
 
-    def response(self, reply: Reply, events: type, began: float) -> Any:
+    def response(self, reply: Reply, began: float) -> Any:
         """The reply as a response of the HTTP module in hand."""
         headers = {
             "openai-version": "2020-10-01",
@@ -208,13 +208,19 @@ class _Door:
             "content-type": "application/json",
             **reply.headers,
         }
-        if reply.content is not None:
-            return self._http.Response(reply.status, headers=headers, content=reply.content)
-        if reply.events is None:
-            content = encode_json(reply.body or {})
-            return self._http.Response(reply.status, headers=headers, content=content)
-        headers["content-type"] = "text/event-stream; charset=utf-8"
-        return self._http.Response(reply.status, headers=headers, stream=events(reply.events))
+        if reply.events is not None:
+            headers["content-type"] = "text/event-stream; charset=utf-8"
+            stream = self.stream(reply.events, encode_event)
+            return self._http.Response(reply.status, headers=headers, stream=stream)
+        if reply.chunks is not None:
+            stream = self.stream(reply.chunks, bytes)
+            return self._http.Response(reply.status, headers=headers, stream=stream)
+        content = encode_json(reply.body or {})
+        return self._http.Response(reply.status, headers=headers, content=content)
+
+    def stream(self, source: Any, encode: Callable[[Any], bytes]) -> Any:
+        """A body that arrives in pieces, as the HTTP module in hand takes it."""
+        raise NotImplementedError
 
 
 async def _answer(handler: Handler, call: Call) -> Reply:
@@ -241,7 +247,10 @@ class _BlockingDoor(_Door):
             reply = drive.run(_answer(self.handler(), self.call(request)))
         except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
             reply = self.refused(request, error)
-        return self.response(reply, _kin(_BlockingEvents, self._http.SyncByteStream), began)
+        return self.response(reply, began)
+
+    def stream(self, source: Any, encode: Callable[[Any], bytes]) -> Any:
+        return _kin(_BlockingPieces, self._http.SyncByteStream)(source, encode)
 
     def close(self) -> None:
         if self._workers.flush(GRACE):
@@ -272,7 +281,10 @@ class _AsyncDoor(_Door):
             reply = await self.handler()(self.call(request))
         except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
             reply = self.refused(request, error)
-        return self.response(reply, _kin(_AsyncEvents, self._http.AsyncByteStream), began)
+        return self.response(reply, began)
+
+    def stream(self, source: Any, encode: Callable[[Any], bytes]) -> Any:
+        return _kin(_AsyncPieces, self._http.AsyncByteStream)(source, encode)
 
     async def aclose(self) -> None:
         if await self._workers.aflush(GRACE):
@@ -287,27 +299,29 @@ class _AsyncDoor(_Door):
         self.release()
 
 
-class _BlockingEvents:
-    def __init__(self, events: Any) -> None:
-        self._events = events
+class _BlockingPieces:
+    def __init__(self, source: Any, encode: Callable[[Any], bytes]) -> None:
+        self._source = source
+        self._encode = encode
 
     def __iter__(self) -> Iterator[bytes]:
-        return map(encode_event, drive.iterate(self._events))
+        return map(self._encode, drive.iterate(self._source))
 
     def close(self) -> None:
-        drive.run(self._events.aclose())
+        drive.run(self._source.aclose())
 
 
-class _AsyncEvents:
-    def __init__(self, events: Any) -> None:
-        self._events = events
+class _AsyncPieces:
+    def __init__(self, source: Any, encode: Callable[[Any], bytes]) -> None:
+        self._source = source
+        self._encode = encode
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for event in self._events:
-            yield encode_event(event)
+        async for piece in self._source:
+            yield self._encode(piece)
 
     async def aclose(self) -> None:
-        await self._events.aclose()
+        await self._source.aclose()
 
 
 def _target(request: Any, sent: Mapping[str, str], base: str, settings: Settings | None) -> Target:

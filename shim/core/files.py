@@ -39,11 +39,12 @@ class Files:
             raise ApiError(500, message, type="server_error")
         content = None
         if file.status == "kept":
-            content = await self._world.contents.get(file.id)
+            content = await self._world.contents.open(file.id)
         if content is None:
             problem = file.problem or _MISSING
             raise ApiError(404, _LOST.format(file.filename, file.id, problem), param="id")
-        return Reply(content=content, headers=_described(file))
+        described = {**_described(file), "content-length": str(content.size)}
+        return Reply(chunks=content.chunks, headers=described)
 
     async def delete(self, asked: Asked) -> Reply:
         """DELETE a file and its content."""

@@ -8,13 +8,14 @@ thread or asks for the file, with the credentials of that call. Knows no endpoin
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
-from shim.core.ports import Answer, Batch, Request, World
+from shim.core.ports import Batch, Request, World
 from shim.core.records import ACTIVE, File, Run
-from shim.core.wire import Target
-from shim.errors import Lost, Unreachable
+from shim.core.wire import Json, Target
+from shim.errors import Lost, ShimError, Unreachable
 from shim.translate.failures import error_of, is_container_gone
 
 __all__ = ["Keeper"]
@@ -22,9 +23,15 @@ __all__ = ["Keeper"]
 log = logging.getLogger("shim")
 
 _TIMEOUT = 120.0
+_ATTEMPTS = 3
 _CONTAINER_SECONDS = 20 * 60
+_GONE = "its container had expired, or no longer had it, before it could be copied"
 _PAUSE = 5.0
 """Seconds until a copy that failed is tried again by a look."""
+
+
+class _TooLarge(ShimError):
+    """A content has more bytes than are kept."""
 
 
 class Keeper:
@@ -77,42 +84,67 @@ class Keeper:
         return self._world.copying.get(file.id, 0.0) <= self._world.now()
 
     async def _fetched(self, file: File, target: Target) -> File:
-        path = f"/containers/{file.container_id}/files/{file.source_id}/content"
-        request = Request("GET", path, target, attempts=3, timeout=_TIMEOUT)
-        try:
-            answer = await self._world.upstream.read(request)
-        except Unreachable as error:
-            return replace(file, problem=str(error))
-        if answer.status < 400:
-            return await self._put(file, answer.content)
-        if self._is_gone(file, answer):
-            problem = "its container had expired, or no longer had it, before it could be copied"
-            return replace(file, status="lost", problem=problem)
-        return replace(file, problem=_words(answer))
+        """The file once its content was asked for; a connection that breaks is tried again."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._asked(file, target)
+            except Unreachable as error:
+                file = replace(file, problem=str(error))
+            if attempt < _ATTEMPTS:
+                await self._world.workers.sleep(attempt / 2)
+        return file
 
-    def _is_gone(self, file: File, answer: Answer) -> bool:
+    async def _asked(self, file: File, target: Target) -> File:
+        path = f"/containers/{file.container_id}/files/{file.source_id}/content"
+        request = Request("GET", path, target, attempts=2, timeout=_TIMEOUT)
+        async with aclosing(await self._world.upstream.download(request)) as download:
+            if download.status < 400:
+                return await self._put(file, download.chunks(), download.size)
+            if self._is_gone(file, download.status, download.body):
+                problem = (
+                    "its container had expired, or no longer had it, before it could be copied"
+                )
+                return replace(file, status="lost", problem=problem)
+            return replace(file, problem=_words(download.status, download.body))
+
+    def _is_gone(self, file: File, status: int, body: Json) -> bool:
         """Whether the file cannot be had any more; a 404 that says no more may be of the moment."""
         old = self._world.now() - file.created_at > _CONTAINER_SECONDS
-        gone = answer.status in (404, 410) and old
-        return gone or is_container_gone(answer.status, answer.body)
+        return (status in (404, 410) and old) or is_container_gone(status, body)
 
     async def _ready(self, file: File) -> File:
         """The file as it is stored: what came with its content is kept already."""
-        return file if file.content is None else await self._put(file, file.content)
+        if file.content is None:
+            return file
+        content = file.content
+        return await self._put(replace(file, content=None), _one(content), len(content))
 
-    async def _put(self, file: File, content: bytes) -> File:
+    async def _put(self, file: File, chunks: AsyncGenerator[bytes, None], size: int | None) -> File:
+        """Keep a content as it comes; `size` is what it is said to have."""
+        async with aclosing(chunks):
+            try:
+                size = await self._world.contents.put(file.id, self._capped(chunks, size or 0))
+            except _TooLarge as large:
+                return replace(file, size=size, status="lost", problem=str(large))
+            except OSError as error:
+                log.exception("%s could not be kept", file.id)
+                status = "lost" if file.source_id is None else "pending"
+                return replace(file, status=status, problem=f"it could not be written: {error}")
+        return replace(file, size=size, status="kept", problem=None)
+
+    async def _capped(
+        self, chunks: AsyncGenerator[bytes, None], said: int
+    ) -> AsyncGenerator[bytes, None]:
+        """The chunks, as long as they are not too many; raises _TooLarge."""
         most = self._world.most_bytes
-        file = replace(file, content=None, size=len(content))
-        if len(content) > most:
-            problem = f"it has {len(content)} bytes, and files of more than {most} are not kept"
-            return replace(file, status="lost", problem=problem)
-        try:
-            await self._world.contents.put(file.id, content)
-        except OSError as error:
-            log.exception("%s could not be kept", file.id)
-            status = "lost" if file.source_id is None else "pending"
-            return replace(file, status=status, problem=f"it could not be written: {error}")
-        return replace(file, status="kept", problem=None)
+        if said > most:
+            raise _TooLarge(f"it has {said} bytes, and files of more than {most} are not kept")
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > most:
+                raise _TooLarge(f"files of more than {most} bytes are not kept")
+            yield chunk
 
     async def _write(self, file: File) -> None:
         try:
@@ -137,6 +169,10 @@ def _note(file: File) -> str:
     return f"{file.filename} ({file.id}) is not kept: {file.problem}"
 
 
-def _words(answer: Answer) -> str:
-    said = error_of(answer.body).get("message") or ""
-    return f"the upstream answered {answer.status}: {said}"[:500]
+def _words(status: int, body: Json) -> str:
+    said = error_of(body).get("message") or ""
+    return f"the upstream answered {status}: {said}"[:500]
+
+
+async def _one(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterable,
     Callable,
     Coroutine,
     Mapping,
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Batch",
+    "Content",
     "Contents",
     "Conversations",
     "Dialect",
+    "Download",
     "Ledger",
     "Mirror",
     "Request",
@@ -81,15 +84,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the upstream. `body` is the parsed JSON, or `{"error": {"message": text}}`.
-
-    `content` holds the bytes of an answer that was read as such.
-    """
+    """An answer of the upstream. `body` is the parsed JSON, or `{"error": {"message": text}}`."""
 
     status: int
     body: Json
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""
 
 
 class Stream(Protocol):
@@ -108,6 +107,27 @@ class Stream(Protocol):
         ...
 
 
+class Download(Protocol):
+    """An opened answer whose bytes are wanted; with a status of 400 or more, `body` is the error.
+
+    `size` is how many bytes will come, where the server says so.
+    """
+
+    status: int
+    body: Json
+
+    @property
+    def size(self) -> int | None: ...
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The bytes as they arrive; raises Unreachable if the connection breaks."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection; safe to call twice."""
+        ...
+
+
 class Upstream(Protocol):
     """Carries requests to a Responses server."""
 
@@ -119,8 +139,8 @@ class Upstream(Protocol):
         """Send and read the whole answer; raises Unreachable."""
         ...
 
-    async def read(self, request: Request) -> Answer:
-        """Send and read the whole answer, as bytes unless it is an error; raises Unreachable."""
+    async def download(self, request: Request) -> Download:
+        """Send and return once headers are there, to read bytes; raises Unreachable."""
         ...
 
     async def open(self, request: Request) -> Stream:
@@ -256,15 +276,30 @@ class Ledger(Protocol):
     async def remember_refused(self, server: str, model: str, name: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content that is read as it is wanted; nothing is held before the first piece is asked."""
+
+    size: int
+    chunks: AsyncGenerator[bytes, None]
+
+
 class Contents(Protocol):
     """Where the contents of files are kept, by the files' ids."""
 
-    async def put(self, file_id: str, content: bytes) -> None:
-        """Keep a content, in place of one that is there; raises OSError."""
+    async def put(self, file_id: str, chunks: AsyncIterable[bytes]) -> int:
+        """Keep a content as it comes, in place of one that is there; gives its size.
+
+        Raises OSError; whatever is raised, by the chunks too, nothing of the new content stays.
+        """
         ...
 
     async def get(self, file_id: str) -> bytes | None:
         """The content, or None where there is none."""
+        ...
+
+    async def open(self, file_id: str) -> Content | None:
+        """The content to be read piece by piece, or None where there is none."""
         ...
 
     async def delete(self, file_id: str) -> None:

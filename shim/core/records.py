@@ -94,7 +94,8 @@ class File:
     """A file that code made in a run, and whether shim has its content.
 
     `status` is pending (it is to be copied from its container, where it is `source_id`), kept, or
-    lost, with the `problem`. `content` is there only until it is put where contents are kept.
+    lost, with the `problem`. Of a file that an answer names by its `path` alone, the `source_id` is
+    found out before it is copied. `content` is there only until it is put where contents are kept.
     """
 
     id: str
@@ -105,6 +106,7 @@ class File:
     size: int | None = None
     container_id: str | None = None
     source_id: str | None = None
+    path: str = ""
     status: str = "pending"
     problem: str | None = None
     content: bytes | None = None

@@ -75,13 +75,16 @@ DONE = Event("done", "[DONE]")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: a JSON body, a stream of events, or bytes. Headers have lower-case names."""
+    """An answer: a JSON body, a stream of events, or bytes as they come.
+
+    Headers have lower-case names.
+    """
 
     status: int = 200
     body: Json | None = None
     events: AsyncGenerator[Event, None] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = None
+    chunks: AsyncGenerator[bytes, None] | None = None
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
@@ -20,10 +20,10 @@ from shim.core.ports import Answer, Dialect, Request
 from shim.core.wire import Json, Target, decode_json, encode_compact
 from shim.errors import Unreachable
 from shim.upstream.dialect import choose
-from shim.upstream.events import EventParser
 from shim.upstream.retry import repeat
+from shim.upstream.streams import HttpDownload, HttpStream
 
-__all__ = ["AsyncUpstream", "BlockingUpstream", "HttpStream", "module_of"]
+__all__ = ["AsyncUpstream", "BlockingUpstream", "module_of"]
 
 _MARKUP = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
@@ -64,8 +64,8 @@ class _Upstream:
         """Send and read the whole answer."""
         return await repeat(lambda: self._once(request), request, self._sleep)
 
-    async def read(self, request: Request) -> Answer:
-        """Send and read the whole answer, as bytes unless it is an error."""
+    async def download(self, request: Request) -> HttpDownload:
+        """Send and return once the headers are there, to read the answer as bytes."""
         return await repeat(lambda: self._fetched(request), request, self._sleep)
 
     async def open(self, request: Request) -> HttpStream:
@@ -78,20 +78,20 @@ class _Upstream:
         content = _without_keys(await self._whole(response), request.target)
         return Answer(status, _body(status, content), headers)
 
-    async def _fetched(self, request: Request) -> Answer:
+    async def _fetched(self, request: Request) -> HttpDownload:
         response = await self._transmit(request, "application/binary")
         status, headers = response.status_code, dict(response.headers.items())
-        content = await self._whole(response)
-        if status >= 400:
-            return Answer(status, _body(status, content), headers)
-        return Answer(status, {}, headers, content)
+        if status < 400:
+            return HttpDownload(status, headers, response=response, source=self)
+        content = _without_keys(await self._whole(response), request.target)
+        return HttpDownload(status, headers, body=_body(status, content))
 
     async def _begin(self, request: Request) -> HttpStream:
         response = await self._transmit(request, "text/event-stream")
         status, headers = response.status_code, dict(response.headers.items())
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if status < 400 and kind != "application/json":
-            return HttpStream(status, headers, response=response, upstream=self)
+            return HttpStream(status, headers, response=response, source=self)
         content = _without_keys(await self._whole(response), request.target)
         return HttpStream(status, headers, body=_body(status, content))
 
@@ -249,47 +249,6 @@ class AsyncUpstream(_Upstream):
         await response.aclose()
 
 
-class HttpStream:
-    """An opened answer: a stream of events, or a body that is already complete."""
-
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        *,
-        body: Json | None = None,
-        response: Any = None,
-        upstream: _Upstream | None = None,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body: Json = body or {}
-        self._response = response
-        self._upstream = upstream
-
-    async def events(self) -> AsyncGenerator[Json, None]:
-        """The payloads of the events; of a plain JSON answer, the one event it amounts to."""
-        if self._upstream is None:
-            if self.status < 400:
-                yield _terminal(self.body)
-            return
-        parser = EventParser()
-        try:
-            async with aclosing(self._upstream.chunks(self._response)) as chunks:
-                async for chunk in chunks:
-                    for payload in parser.feed(chunk):
-                        yield payload
-            for payload in parser.end():
-                yield payload
-        finally:
-            await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connection; safe to call twice."""
-        if self._upstream is not None:
-            await self._upstream.close(self._response)
-
-
 def _unmapped() -> tuple[type[Exception], ...]:
     """Errors of the network that httpx lets through as they are; RuntimeError: a loop has ended."""
     anyio = sys.modules.get("anyio")
@@ -318,13 +277,6 @@ def _timeout(value: Any) -> dict[str, float | None] | None:
         return dict.fromkeys(("connect", "read", "write", "pool"), float(value))
     timeout: dict[str, float | None] = value.as_dict()
     return timeout
-
-
-def _terminal(body: Json) -> Json:
-    """A whole response as its last event: some servers answer so although asked to stream."""
-    if body.get("error") and "status" not in body:
-        return {"type": "error", **body}
-    return {"type": f"response.{body.get('status') or 'completed'}", "response": body}
 
 
 def _body(status: int, content: bytes) -> Json:

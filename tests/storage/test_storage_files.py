@@ -81,11 +81,19 @@ def contents(request, tmp_path):
     return Folder(tmp_path / "made" / "files") if request.param == "folder" else Memory()
 
 
+async def pieces(content, fail=None):
+    """A content byte by byte, and then perhaps no more."""
+    for byte in content:
+        yield bytes([byte])
+    if fail is not None:
+        raise fail
+
+
 def test_contents_are_put_got_and_deleted(contents):
     """A content is replaced by a newer one; what is not there is None, and deleting it is fine."""
     before = drive.run(contents.get("file-shim1"))
     for content in (b"one", b"two"):
-        drive.run(contents.put("file-shim1", content))
+        drive.run(contents.put("file-shim1", pieces(content)))
     between = drive.run(contents.get("file-shim1"))
     for _ in range(2):
         drive.run(contents.delete("file-shim1"))
@@ -99,6 +107,44 @@ def test_a_content_that_cannot_be_written_leaves_nothing(tmp_path):
     folder = Folder(tmp_path)
 
     with pytest.raises(OSError, match="file-shim1"):
-        drive.run(folder.put("file-shim1", b"one"))
+        drive.run(folder.put("file-shim1", pieces(b"one")))
 
     assert [path.name for path in tmp_path.iterdir()] == ["file-shim1"]
+
+
+def test_a_content_that_breaks_off_leaves_what_was_there(contents):
+    """Of pieces that end in an error nothing is kept, and the error is told as it is."""
+    size = drive.run(contents.put("file-shim1", pieces(b"old")))
+
+    with pytest.raises(ConnectionError):
+        drive.run(contents.put("file-shim1", pieces(b"new one", ConnectionError())))
+
+    assert size == 3
+    assert drive.run(contents.get("file-shim1")) == b"old"
+
+
+def test_a_content_is_read_in_pieces(tmp_path):
+    """A large file comes out of a folder piece by piece, with its size known before."""
+    folder = Folder(tmp_path)
+    drive.run(folder.put("file-shim1", pieces(b"")))
+    (tmp_path / "file-shim2").write_bytes(bytes(1_000_000))
+
+    empty, large = (drive.run(folder.open(f"file-shim{number}")) for number in (1, 2))
+    nothing = drive.run(folder.open("file-shim3"))
+
+    assert (empty.size, list(drive.iterate(empty.chunks))) == (0, [])
+    lengths = [len(piece) for piece in drive.iterate(large.chunks)]
+    assert large.size == sum(lengths) == 1_000_000
+    assert max(lengths) < 300_000
+    assert nothing is None
+
+
+def test_memory_gives_a_content_as_it_is():
+    """What is kept in memory is one piece."""
+    memory = Memory()
+    drive.run(memory.put("file-shim1", pieces(b"one")))
+
+    content = drive.run(memory.open("file-shim1"))
+
+    assert (content.size, list(drive.iterate(content.chunks))) == (3, [b"one"])
+    assert drive.run(memory.open("file-shim2")) is None
