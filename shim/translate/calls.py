@@ -1,4 +1,7 @@
-"""The function calls of one tool step while they arrive. Pure."""
+"""The function calls of a response while they arrive, step by step. Pure.
+
+Calls that follow each other share a step, which stays open until the caller has answered them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from shim.core.records import Step
+from shim.core.records import Step, Usage
 from shim.core.wire import Json
-from shim.translate.ordering import Names, fit
+from shim.translate.beginning import step_delta
+from shim.translate.changes import Change
+from shim.translate.closing import completed_step
+from shim.translate.ordering import Names, fit, names_of
+from shim.translate.steps import Steps
 
-__all__ = ["Calls", "whole"]
+__all__ = ["FunctionCalls", "whole"]
 
 _NO_ARGUMENTS = "{}"
 
@@ -40,7 +47,7 @@ class _Call:
         return "".join(self.pieces) or _NO_ARGUMENTS
 
 
-class Calls:
+class _Calls:
     """A tool step and its calls, in the order in which they were opened."""
 
     def __init__(self, step: Step) -> None:
@@ -125,3 +132,71 @@ class Calls:
 def _shown(call: _Call) -> Json:
     function = {"name": call.name, "arguments": call.arguments, "output": None}
     return {"id": call.call_id, "type": "function", "function": function}
+
+
+class FunctionCalls:
+    """All function calls of a response, in the steps that hold them."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._groups: list[_Calls] = []
+        self._joined: _Calls | None = None
+
+    def open(self, item: Json, names: Names, now: float) -> list[Change]:
+        """Begin a call, in the step of the call before if nothing came between them."""
+        changes: list[Change] = []
+        if self._joined is None:
+            step, changes = self._steps.calls(now, self._left)
+            self._joined = _Calls(step)
+            self._groups.append(self._joined)
+        return [*changes, step_delta(self._joined.step, self._joined.open(item, names))]
+
+    def arguments(self, event: Json, _now: float) -> list[Change]:
+        """A piece of the arguments of the call that the event's names fit best."""
+        names = names_of(event, {})
+        best = max(self._groups, key=lambda group: group.fit(names), default=None)
+        if best is None or best.fit(names) <= 0 or not event.get("delta"):
+            return []
+        return [step_delta(best.step, best.add(names, event["delta"]))]
+
+    def done(self, item: Json, names: Names, now: float) -> list[Change]:
+        """A whole call: begun if it was not, with what had not arrived of it."""
+        known = any(group.has(item["call_id"]) for group in self._groups)
+        changes = [] if known else self.open(item, names, now)
+        group = next(group for group in self._groups if group.has(item["call_id"]))
+        entry = group.settle(item, names)
+        return [*changes, step_delta(group.step, entry)] if entry else changes
+
+    def required(self) -> list[Json]:
+        """The calls as `required_action` lists them (Assistants spec 4.4)."""
+        return [call for group in self._groups for call in group.required()]
+
+    def items(self) -> list[Json]:
+        """The calls as items of a response."""
+        return [item for group in self._groups for item in group.items()]
+
+    def records(self) -> list[Step]:
+        """The steps with their calls."""
+        return [group.record() for group in self._groups]
+
+    def parked(self, used: Usage) -> list[Change]:
+        """The steps as they wait for the caller; the tokens go to the last of them."""
+        return [Change(None, step) for step in self._counted(used)]
+
+    def closed(self, now: float, used: Usage) -> list[Change]:
+        """The steps, done although nobody answers their calls, since the response was cut short."""
+        return [
+            Change("thread.run.step.completed", completed_step(step, now, step.usage or Usage()))
+            for step in self._counted(used)
+        ]
+
+    def _counted(self, used: Usage) -> list[Step]:
+        last = len(self._groups) - 1
+        return [
+            replace(step, usage=used if place == last else Usage())
+            for place, step in enumerate(self.records())
+        ]
+
+    def _left(self, _now: float) -> list[Change]:
+        self._joined = None
+        return []

@@ -1,4 +1,4 @@
-"""A hosted tool's call, as a step of its own. Pure.
+"""The calls of hosted tools, each as a step of its own. Pure.
 
 What the upstream searches or runs by itself is one item; Assistants showed it as a `tool_calls`
 step with one call, in the shapes and deltas of Assistants spec 5 and 6.3 c, d.
@@ -14,8 +14,11 @@ from typing import Protocol
 from shim.core.ids import mint
 from shim.core.records import Run, Step
 from shim.core.wire import Json
+from shim.translate.beginning import step_delta
+from shim.translate.changes import Change
+from shim.translate.steps import Steps
 
-__all__ = ["HOSTED", "CodeInterpreter", "FileSearch", "Hosted"]
+__all__ = ["HOSTED", "HostedCalls"]
 
 _ID_LENGTH = 24
 _RANKER = "default_2024_08_21"
@@ -25,7 +28,7 @@ Images = Callable[[Json], str]
 """Gives the id under which shim serves the image of an output."""
 
 
-class Hosted(Protocol):
+class _Hosted(Protocol):
     """One call of a hosted tool while it goes on. `shown` are the images that it showed."""
 
     step: Step
@@ -50,7 +53,7 @@ class Hosted(Protocol):
         ...
 
 
-class FileSearch:
+class _FileSearch:
     """A search of files: told at once when it is done, its results in the completed step."""
 
     def __init__(self, step: Step, run: Run, item: Json, images: Images) -> None:  # noqa: ARG002
@@ -86,7 +89,7 @@ class FileSearch:
         return {"id": self._call_id, "type": "file_search", "file_search": searched}
 
 
-class CodeInterpreter:
+class _CodeInterpreter:
     """Code that is run: told as it is written, then what it printed and showed (spec 6.3 c)."""
 
     def __init__(self, step: Step, run: Run, item: Json, images: Images) -> None:  # noqa: ARG002
@@ -173,8 +176,63 @@ def _result(given: Json) -> Json:
     }
 
 
-HOSTED: dict[str, type[Hosted]] = {
-    "file_search_call": FileSearch,
-    "code_interpreter_call": CodeInterpreter,
+HOSTED: dict[str, type[_Hosted]] = {
+    "file_search_call": _FileSearch,
+    "code_interpreter_call": _CodeInterpreter,
 }
 """The item types that become steps, and what makes them."""
+
+
+class HostedCalls:
+    """The hosted calls of a response, one at a time: their events are in order already.
+
+    `images` gives the id of an image that code showed.
+    """
+
+    def __init__(self, run: Run, steps: Steps, images: Images) -> None:
+        self._run = run
+        self._steps = steps
+        self._images = images
+        self._call: _Hosted | None = None
+
+    def open(self, item: Json, now: float) -> list[Change]:
+        """Begin a call."""
+        step, changes = self._steps.calls(now, self._left)
+        self._call = HOSTED[item["type"]](step, self._run, item, self._images)
+        return [*changes, *self._told(self._call.opened())]
+
+    def code(self, event: Json, _now: float) -> list[Change]:
+        """A piece of code; those of a call that was not announced come with its end."""
+        if self._call is None or not event.get("delta"):
+            return []
+        return self._told(self._call.add(event["delta"]))
+
+    def done(self, item: Json, now: float) -> tuple[list[Change], Sequence[str]]:
+        """A whole call, and the images that it showed."""
+        changes = [] if self._call is not None else self.open(item, now)
+        assert self._call is not None
+        changes += self._told(self._call.finish(item))
+        shown, done = self._call.shown, self._call.record()
+        self._leave(done)
+        return [*changes, Change(None, done)], shown
+
+    def left(self) -> None:
+        """Nothing more comes of the call that is open, if one is: it is done as it is."""
+        if self._call is not None:
+            self._leave(self._call.record())
+
+    def records(self) -> list[Step]:
+        """The step of the call that is open, if one is."""
+        return [self._call.record()] if self._call is not None else []
+
+    def _leave(self, done: Step) -> None:
+        self._call = None
+        self._steps.hold(done)
+
+    def _left(self, _now: float) -> list[Change]:
+        self.left()
+        return []
+
+    def _told(self, entries: Sequence[Json]) -> list[Change]:
+        assert self._call is not None
+        return [step_delta(self._call.step, entry) for entry in entries]
