@@ -26,7 +26,7 @@ LAYERS = (
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
     ("shim.conversation",),
     ("shim.settings",),
-    ("shim", "shim.client", "shim.transport", "shim.module_client"),
+    ("shim", "shim.client", "shim.transport", "shim.module_client", "shim.server"),
     ("shim.offline", "shim.testing"),
     ("shim.cli",),
 )

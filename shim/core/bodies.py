@@ -2,14 +2,15 @@
 
 Knows Assistants spec section 3 and the limits of 7.4; every optional key may also be null. Refuses
 to know how a body arrives, what it means, whether what it names exists, and how a refusal is
-worded: what pydantic finds, and the errors raised here, are left to `shim.core.refusals`.
+worded: what pydantic finds, and the errors raised here, are left to `shim.core.refusals`. What only
+a validator of ours decides is said in JSON Schema beside it, for the published document.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from shim.core.fields import (
@@ -19,6 +20,7 @@ from shim.core.fields import (
     Object,
     Resources,
     ResponseFormat,
+    Schema,
     Tool,
     ToolChoice,
     Variant,
@@ -85,7 +87,11 @@ class CreateAssistant(UpdateAssistant):
 
 
 class _ImageUrl(Object):
-    url: Annotated[str, AfterValidator(_image_url)]
+    url: Annotated[
+        str,
+        AfterValidator(_image_url),
+        Field(json_schema_extra={"pattern": "^(https?://|data:image/)"}),
+    ]
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -112,13 +118,31 @@ class _Attachment(Object):
     tools: list[_AttachmentTool] | None = None
 
 
+_NO_IMAGES_OF_ASSISTANTS: Schema = {
+    "if": {"properties": {"role": {"const": "assistant"}, "content": {"type": "array"}}},
+    "then": {"properties": {"content": {"items": {"properties": {"type": {"const": "text"}}}}}},
+}
+
+
 class CreateMessage(Object):
     """POST /threads/{id}/messages, and each message of a thread or run that is made with some."""
 
+    model_config = ConfigDict(json_schema_extra=_NO_IMAGES_OF_ASSISTANTS)
+
     role: Literal["user", "assistant"]
     content: Annotated[
-        Annotated[str, Field(max_length=256_000), AfterValidator(_content), Tag("[string]")]
-        | Annotated[list[_Part], AfterValidator(_content), Tag("[array]")],
+        Annotated[
+            str,
+            Field(max_length=256_000, json_schema_extra={"minLength": 1}),
+            AfterValidator(_content),
+            Tag("[string]"),
+        ]
+        | Annotated[
+            list[_Part],
+            Field(json_schema_extra={"minItems": 1}),
+            AfterValidator(_content),
+            Tag("[array]"),
+        ],
         by_kind("one of a string or array of objects"),
     ]
     attachments: list[_Attachment] | None = None
@@ -163,7 +187,18 @@ class _ThreadToRun(CreateThread):
     created_at: Any = None
 
 
+_ITS_NUMBER: Schema = {
+    "if": {"properties": {"type": {"const": "last_messages"}}},
+    "then": {
+        "required": ["last_messages"],
+        "properties": {"last_messages": {"type": "integer"}},
+    },
+}
+
+
 class _Truncation(Object):
+    model_config = ConfigDict(json_schema_extra=_ITS_NUMBER)
+
     type: Literal["auto", "last_messages"]
     last_messages: Annotated[int, Field(ge=1)] | None = None
 
@@ -177,7 +212,7 @@ class _Truncation(Object):
 class _Run(_Steering):
     """What both ways to make a run have in common."""
 
-    assistant_id: str
+    assistant_id: Annotated[str, Field(json_schema_extra={"pattern": "^asst"})]
     model: str | None = None
     tools: Annotated[list[Tool], Field(max_length=20)] | None = None
     tool_choice: ToolChoice = None

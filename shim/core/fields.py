@@ -3,7 +3,8 @@
 Knows the shapes of Assistants spec 3.1 and 3.4 and the limits of 7.4; every optional key may also
 be null. Refuses to know which body has which of them (`shim.core.bodies`), what they mean, and how
 a refusal is worded: what pydantic finds, and the errors raised here, are left to
-`shim.core.refusals`.
+`shim.core.refusals`. What only a validator of ours decides is said in JSON Schema beside it, for
+the published document.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     Tag,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,6 +33,7 @@ __all__ = [
     "Object",
     "Resources",
     "ResponseFormat",
+    "Schema",
     "Tool",
     "ToolChoice",
     "Variant",
@@ -58,6 +61,8 @@ def _short_name(name: str) -> str:
     return name
 
 
+Schema = dict[str, Any]
+"""JSON Schema, or a part of one."""
 _Name = Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-zA-Z0-9_-]+$")]
 Instructions = Annotated[str, Field(max_length=256_000)] | None
 Metadata = (
@@ -66,7 +71,7 @@ Metadata = (
             Annotated[str, AfterValidator(_short_name)],
             Annotated[str, Field(max_length=512)],
         ],
-        Field(max_length=16),
+        Field(max_length=16, json_schema_extra={"propertyNames": {"maxLength": _NAME_LIMIT}}),
     ]
     | None
 )
@@ -83,6 +88,34 @@ class Variant(Object):
     """An object whose `type` says which of its other keys it has: the one of that name, if any."""
 
     needed: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> Schema:
+        """One shape for each `type`."""
+        made = handler(core_schema)
+        whole = handler.resolve_ref_schema(made)
+        kinds = whole["properties"]["type"]["enum"]
+        whole["oneOf"] = [cls._shape(kind, whole) for kind in kinds]
+        for key in ("type", "properties", "required", "additionalProperties"):
+            del whole[key]
+        return made
+
+    @classmethod
+    def _shape(cls, kind: str, whole: Schema) -> Schema:
+        """What the validator below lets through where `type` is this kind."""
+        shapes: Schema = {}
+        for key, shape in whole["properties"].items():
+            if key == "type":
+                shapes[key] = {"type": "string", "const": kind}
+            elif key != kind:
+                shapes[key] = {"type": "null"}
+            else:
+                shapes[key] = shape["anyOf"][0] if kind in cls.needed else shape
+        needed = ["type", kind] if kind in cls.needed else ["type"]
+        kept = {key: whole[key] for key in ("type", "additionalProperties")}
+        return {**kept, "properties": shapes, "required": needed}
 
     @model_validator(mode="after")
     def _has_its_own_key(self) -> Self:
@@ -188,11 +221,19 @@ class _NewStore(Object):
     metadata: Metadata = None
 
 
+_BOTH: Schema = {
+    "required": ["vector_store_ids", "vector_stores"],
+    "properties": {"vector_store_ids": {"type": "array"}, "vector_stores": {"type": "array"}},
+}
+
+
 class _Stores(Object):
     vector_store_ids: Annotated[list[str], Field(max_length=1)] | None = None
 
 
 class _StoresOrNew(_Stores):
+    model_config = ConfigDict(json_schema_extra={"not": _BOTH})
+
     vector_stores: Annotated[list[_NewStore], Field(max_length=1)] | None = None
 
     @model_validator(mode="after")

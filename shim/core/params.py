@@ -32,6 +32,11 @@ from shim.core.bodies import (
 from shim.core.wire import Json
 
 __all__ = [
+    "INCLUDABLE",
+    "LIMIT_DEFAULT",
+    "LIMIT_MAX",
+    "LIMIT_MIN",
+    "ORDERS",
     "CreateAssistant",
     "CreateMessage",
     "CreateRun",
@@ -52,17 +57,17 @@ __all__ = [
 
 _Query = Sequence[tuple[str, str]]
 
-_ORDERS = ("asc", "desc")
-_LIMIT_MIN, _LIMIT_MAX = 1, 100
+ORDERS = ("asc", "desc")
+LIMIT_MIN, LIMIT_MAX, LIMIT_DEFAULT = 1, 100, 20
 _INCLUDE_NAME = re.compile(r"include(\[\d*\])?")
-_INCLUDABLE = "step_details.tool_calls[*].file_search.results[*].content"
+INCLUDABLE = "step_details.tool_calls[*].file_search.results[*].content"
 
 
 @dataclass(frozen=True, slots=True)
 class ListParams:
     """Which part of a list is asked for (Assistants spec 3)."""
 
-    limit: int = 20
+    limit: int = LIMIT_DEFAULT
     order: str = "desc"
     after: str | None = None
     before: str | None = None
@@ -124,7 +129,7 @@ def list_params(query: _Query, *, run_id: bool = False) -> ListParams:
     """The page a list query asks for; an empty value counts as none, a repeated one as the last."""
     sent = {name: value for name, value in query if value}
     return ListParams(
-        limit=_limit(sent.get("limit", "20")),
+        limit=_limit(sent.get("limit", str(LIMIT_DEFAULT))),
         order=_order(sent.get("order", "desc")),
         after=sent.get("after"),
         before=sent.get("before"),
@@ -136,16 +141,16 @@ def _limit(text: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,18}", text):
         raise refusals.wrong_type("limit", "an integer", text)
     limit = int(text)
-    if limit > _LIMIT_MAX:
-        raise refusals.above_max("limit", "integer", _LIMIT_MAX, limit)
-    if limit < _LIMIT_MIN:
-        raise refusals.below_min("limit", "integer", _LIMIT_MIN, limit)
+    if limit > LIMIT_MAX:
+        raise refusals.above_max("limit", "integer", LIMIT_MAX, limit)
+    if limit < LIMIT_MIN:
+        raise refusals.below_min("limit", "integer", LIMIT_MIN, limit)
     return limit
 
 
 def _order(text: str) -> str:
-    if text not in _ORDERS:
-        raise refusals.bad_value("order", text, _ORDERS)
+    if text not in ORDERS:
+        raise refusals.bad_value("order", text, ORDERS)
     return text
 
 
@@ -153,8 +158,8 @@ def includes(query: _Query) -> frozenset[str]:
     """What is to be included beyond the ordinary, in any spelling of `include` SDKs have used."""
     names = [value for name, value in query if _INCLUDE_NAME.fullmatch(unquote(name)) and value]
     for name in names:
-        if name != _INCLUDABLE:
-            raise refusals.bad_value("include", name, [_INCLUDABLE])
+        if name != INCLUDABLE:
+            raise refusals.bad_value("include", name, [INCLUDABLE])
     return frozenset(names)
 
 

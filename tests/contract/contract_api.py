@@ -17,11 +17,12 @@ import openai
 from contract_either import Either
 from contract_events import check_order, recorded
 from contract_mirror import conversations, said_by_conversation, said_by_thread
+from documented import Watched
 
 import shim
 from shim import drive
 from shim.offline import Offline
-from shim.settings import Settings
+from shim.settings import Settings, wire
 
 __all__ = ["LANES", "SDK", "URL", "Api", "Lane", "Runner", "message_of"]
 
@@ -84,7 +85,13 @@ class Api:
         self.refusals = []
         """The statuses of upstream refusals that the test means to provoke, in order."""
         self.made = set()
-        self.client = Either(shim.mount(self._made_client(), self._settings(folder)), self._notice)
+        self.undocumented = []
+        client = shim.mount(self._made_client(), self._settings(folder), wiring=self._wired)
+        self.client = Either(client, self._notice)
+
+    def _wired(self, settings, upstream, workers):
+        """The engine, with each of its answers held against the published document."""
+        return Watched(wire(settings, upstream, workers), self.undocumented)
 
     def _notice(self, value):
         """Remember the threads that are spoken of."""
@@ -177,6 +184,7 @@ class Api:
         with trouble:
             await self._carried(test)
         assert trouble.seen == []
+        assert self.undocumented == []
 
     async def _carried(self, test):
         try:
