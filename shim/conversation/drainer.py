@@ -140,6 +140,9 @@ class Drainer:
 
     async def _delete_thread(self, entry: Entry) -> None:
         """Items outlive their conversation (Responses spec 1.1), so they are deleted before it."""
+        for response_id in entry.payload.get("cancel", ()):
+            await self._claim.renew()
+            await self._remote.cancel(response_id)
         state = await self._outbox.mirrored(self._thread_id)
         if state is not None and state.conversation_id:
             path = f"/conversations/{state.conversation_id}"
@@ -151,6 +154,9 @@ class Drainer:
             await self._delete(f"/responses/{response_id}")
         if container_id := entry.payload.get("container"):
             await self._delete(f"/containers/{container_id}")
+        for store_id in await self._outbox.made_stores(self._thread_id):
+            await self._delete(f"/vector_stores/{store_id}")
+            await self._claim.forget_store(store_id)
         await self._claim.forget()
 
     async def _delete(self, path: str) -> None:

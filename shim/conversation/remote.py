@@ -106,6 +106,11 @@ class Remote:
         if answer.status >= 300 and answer.status not in _NO_SUCH_API and _may_wait(answer):
             raise _failed(answer)
 
+    async def cancel(self, response_id: str) -> None:
+        """Stop a response that may still be made; that it cannot be stopped changes nothing."""
+        with suppress(Failed):
+            await self._send("POST", f"/responses/{response_id}/cancel")
+
     async def _check_there(self, conversation_id: str) -> None:
         answer = await self._send("GET", f"/conversations/{conversation_id}")
         if answer.status == 404:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from shim.core import conflicts, objects, pages
+from shim.core.attaching import Attaching
 from shim.core.ids import mint
 from shim.core.params import list_params
 from shim.core.ports import World
@@ -31,10 +32,12 @@ class Assistants:
     async def create(self, asked: Asked) -> Reply:
         """POST /assistants; makes the vector store that the body may describe."""
         given = asked.body.get("tool_resources") or {}
-        resources = await self._stores.resolved(given, asked.target, expiring=False)
-        fields = _fields({**asked.body, "tool_resources": resources})
-        record = Assistant(id=mint("asst"), created_at=int(self._world.now()), **fields)
-        await self._world.ledger.add_assistant(asked.tenant, record)
+        async with Attaching(self._world, self._stores, asked) as attaching:
+            resources = await attaching.resolved(given, expiring=False)
+            fields = _fields({**asked.body, "tool_resources": resources})
+            record = Assistant(id=mint("asst"), created_at=int(self._world.now()), **fields)
+            await self._world.ledger.add_assistant(asked.tenant, record)
+            attaching.stored(resources)
         return Reply(body=objects.assistant(record))
 
     async def retrieve(self, asked: Asked) -> Reply:

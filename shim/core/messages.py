@@ -7,7 +7,7 @@ from shim.core.content import mirrored, new_message
 from shim.core.looks import Looks
 from shim.core.params import list_params
 from shim.core.ports import Batch, World
-from shim.core.records import Message
+from shim.core.records import Message, Thread
 from shim.core.requests import Asked
 from shim.core.threads import Threads
 from shim.core.wire import Reply
@@ -26,27 +26,27 @@ class Messages:
 
     async def create(self, asked: Asked) -> Reply:
         """POST: refused while a run of the thread is active (spec 4.6)."""
+        record = new_message(asked.body, asked.id("thread"), self._world.now())
+        async with self._threads.attaching(asked, record.thread_id) as attaching:
+            while True:
+                thread = await self._idle(asked)
+                brought = await attaching.brought(thread, [record])
+                batch = Batch(new=[record], mirror=mirrored([record]), resources=brought)
+                try:
+                    await self._world.ledger.add_messages(thread.id, batch)
+                except Lost:
+                    continue  # a run, other resources or no thread is there now: see which
+                attaching.stored(brought.now if brought else {})
+                break
+        self._world.conversations.drain(record.thread_id, asked.target)
+        return Reply(body=objects.message(record))
+
+    async def _idle(self, asked: Asked) -> Thread:
+        """The thread, with no run active."""
         thread = await self._threads.find(asked)
         if (active := await self._looks.active(thread.id, asked.target)) is not None:
             raise conflicts.busy_for_messages(active)
-        record = new_message(asked.body, thread.id, self._world.now())
-        extended = await self._threads.extend(thread, [record], asked.target)
-        try:
-            await self._world.ledger.add_messages(
-                thread.id, Batch(new=[record], mirror=mirrored([record]))
-            )
-        except Lost:
-            raise await self._lost(asked) from None
-        if extended != thread:
-            await self._world.ledger.save_thread(extended)
-        self._world.conversations.drain(thread.id, asked.target)
-        return Reply(body=objects.message(record))
-
-    async def _lost(self, asked: Asked) -> Exception:
-        """Why a message could not be added: the thread has a run now, or is gone."""
-        thread = await self._threads.find(asked)
-        active = await self._world.ledger.active_run(thread.id)
-        return conflicts.busy_for_messages(active) if active else Lost("no run is active now")
+        return thread
 
     async def retrieve(self, asked: Asked) -> Reply:
         """GET one message."""

@@ -35,6 +35,7 @@ __all__ = [
     "Ledger",
     "Mirror",
     "Request",
+    "Resources",
     "Stream",
     "Upstream",
     "Workers",
@@ -193,10 +194,23 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Resources:
+    """A thread's new `tool_resources`, and the version of the thread of which they were made.
+
+    `stores` are those among them that shim made for the thread.
+    """
+
+    was: int
+    now: Json
+    stores: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """What is written together with a move of a run (or the making of a thread or messages).
 
     `files` are new or there already. `container` is the one that the thread's code ran in.
+    `resources` are what messages bring to their thread.
     """
 
     new: Sequence[Message | Step] = ()
@@ -206,6 +220,7 @@ class Batch:
     mirror: Sequence[Mirror] = ()
     files: Sequence[File] = ()
     container: Container | None = None
+    resources: Resources | None = None
 
 
 class Ledger(Protocol):
@@ -226,11 +241,17 @@ class Ledger(Protocol):
         self, tenant: str, record: Thread, run: Run, batch: Batch
     ) -> None: ...
     async def thread(self, tenant: str, thread_id: str) -> Thread | None: ...
-    async def save_thread(self, record: Thread) -> None: ...
+    async def save_thread(self, record: Thread) -> Thread:
+        """Only while the stored thread has `record.version`; gives it back with its new version."""
+        ...
+
     async def delete_thread(self, thread_id: str) -> None: ...
+    async def made_stores(self, thread_id: str) -> list[str]:
+        """The vector stores that shim made for the thread."""
+        ...
 
     async def add_messages(self, thread_id: str, batch: Batch) -> None:
-        """Only while no run of the thread is active."""
+        """Only while no run of the thread is active, and it has the version of the resources."""
         ...
 
     async def message(self, thread_id: str, message_id: str) -> Message | None: ...
@@ -242,7 +263,7 @@ class Ledger(Protocol):
         ...
 
     async def add_run(self, run: Run, batch: Batch) -> None:
-        """Only while no run of the thread is active."""
+        """Only while no run of the thread is active, and it has the version of the resources."""
         ...
 
     async def run(self, thread_id: str, run_id: str) -> Run | None: ...

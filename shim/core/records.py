@@ -72,13 +72,17 @@ class Assistant:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread, and the conversation that mirrors it once there is one."""
+    """A thread, and the conversation that mirrors it once there is one.
+
+    `version` counts the changes of its metadata and resources.
+    """
 
     id: str
     created_at: int
     metadata: dict[str, str] = field(default_factory=dict)
     tool_resources: Json = field(default_factory=dict)
     conversation_id: str | None = None
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

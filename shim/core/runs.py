@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from shim.core import conflicts, objects, pages
 from shim.core.advance import Worker
 from shim.core.asking import Asking
 from shim.core.assistants import Assistants
+from shim.core.attaching import Attaching
 from shim.core.background import begin
 from shim.core.conflicts import internal_error
 from shim.core.content import mirrored, new_message
@@ -77,24 +78,35 @@ class Runs:
         """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
         included = includes(asked.query)
         check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
+        thread_id, now = asked.id("thread"), self._world.now()
+        given = asked.body.get("additional_messages") or ()
+        messages = [new_message(body, thread_id, now) for body in given]
+        async with self._threads.attaching(asked, thread_id) as attaching:
+            while (run := await self._added(asked, included, messages, attaching)) is None:
+                pass  # another run, other resources or no thread is there now: see which
+        return await self._begin(run, asked, _created(run))
+
+    async def _added(
+        self, asked: Asked, included: Iterable[str], messages: list[Message], attaching: Attaching
+    ) -> Run | None:
+        """The run put into its thread as that is now; None if that has changed meanwhile."""
         thread = await self._threads.find(asked)
         assistant = await self._assistant(asked)
         if (active := await self._looks.active(thread.id, asked.target)) is not None:
             raise conflicts.busy_for_runs(active)
-        now = self._world.now()
-        given = asked.body.get("additional_messages") or ()
-        messages = [new_message(body, thread.id, now) for body in given]
-        extended = await self._threads.extend(thread, messages, asked.target)
+        brought = await attaching.brought(thread, messages)
+        resources = brought.now if brought else thread.tool_resources
+        extended = replace(thread, tool_resources=resources)
         run = replace(self._new(asked, assistant, extended), include=tuple(included))
         await self._check_something_to_run(run, messages)
         run = await self._checked(run, asked.target)
+        batch = Batch(new=messages, mirror=mirrored(messages), resources=brought)
         try:
-            await self._world.ledger.add_run(run, Batch(new=messages, mirror=mirrored(messages)))
+            await self._world.ledger.add_run(run, batch)
         except Lost:
-            raise await self._lost(asked, thread) from None
-        if extended != thread:
-            await self._world.ledger.save_thread(extended)
-        return await self._begin(run, asked, _created(run))
+            return None
+        attaching.stored(resources)
+        return run
 
     async def create_with_thread(self, asked: Asked) -> Reply:
         """POST /threads/runs: makes the thread too."""
@@ -102,14 +114,16 @@ class Runs:
         check_id(asked.body["assistant_id"], param="assistant_id", prefix="asst")
         assistant = await self._assistant(asked)
         given = asked.body.get("thread") or {}
-        thread, batch = await self._threads.begin(given, asked.target)
         ignored = [f"thread.{key}" for key in _NOT_OF_A_THREAD if given.get(key) is not None]
         notes = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
-        made = self._new(asked, assistant, thread)
-        run = replace(made, notes=notes, include=tuple(included))
-        await self._check_something_to_run(run, batch.new)
-        run = await self._checked(run, asked.target)
-        await self._world.ledger.add_thread_and_run(asked.tenant, thread, run, batch)
+        async with self._threads.attaching(asked) as attaching:
+            thread, batch = await self._threads.begin(given, asked.target, attaching)
+            made = self._new(asked, assistant, thread)
+            run = replace(made, notes=notes, include=tuple(included))
+            await self._check_something_to_run(run, batch.new)
+            run = await self._checked(run, asked.target)
+            await self._world.ledger.add_thread_and_run(asked.tenant, thread, run, batch)
+            attaching.stored(thread.tool_resources)
         created = Event("thread.created", objects.thread_event(thread))
         return await self._begin(run, asked, [created, *_created(run)])
 
@@ -248,12 +262,6 @@ class Runs:
             await self._looks.end(run, "cancelled", target)
         except Lost:
             return  # another look ended it
-
-    async def _lost(self, asked: Asked, thread: Thread) -> Exception:
-        """Why a run could not be put in: the thread has another now, or is gone."""
-        await self._threads.find(asked)
-        active = await self._world.ledger.active_run(thread.id)
-        return conflicts.busy_for_runs(active) if active else Lost("no run is active now")
 
 
 async def _tell(opening: Sequence[Event], worker: Worker) -> AsyncGenerator[Event, None]:

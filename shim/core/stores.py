@@ -7,16 +7,18 @@ an assistant's has no expiry (Assistants spec 8.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
 
 from shim.core import conflicts
 from shim.core.ports import Answer, Request, World
-from shim.core.records import Message, Run, Step
+from shim.core.records import Run
 from shim.core.wire import Json, Target
 from shim.errors import ApiError, Unreachable
 from shim.translate.failures import error_of
 
 __all__ = ["WAIT_SECONDS", "Stores"]
+
+log = logging.getLogger("shim")
 
 _EXPIRY = {"anchor": "last_active_at", "days": 7}
 _MOST_STORES = 2
@@ -30,28 +32,27 @@ class Stores:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def resolved(self, resources: Json, target: Target, *, expiring: bool) -> Json:
-        """The resources, the helper `vector_stores` made into a store and replaced by its id."""
-        search = resources.get("file_search") or {}
-        wanted = search.get("vector_stores")
-        if "vector_stores" not in search:
-            return resources
-        ids = [await self._make(body, target, expiring=expiring) for body in wanted or ()]
-        return {**resources, "file_search": {"vector_store_ids": ids}}
+    async def make(self, body: Json, target: Target, *, expiring: bool) -> str:
+        """Make a store; gives its id."""
+        given = {key: value for key, value in body.items() if value is not None}
+        extra = {"expires_after": _EXPIRY} if expiring else {}
+        answer = await self._sent("POST", "/vector_stores", target, {**given, **extra})
+        return str(answer.body["id"])
 
-    async def attached(
-        self, resources: Json, messages: Iterable[Message | Step], target: Target
-    ) -> Json:
-        """A thread's resources with what its new messages bring (Assistants spec 8.2)."""
-        searched, read = _attachments(messages)
-        if searched and self._world.upstream.dialect(target).file_search:
-            ids = await self._extended(resources, searched, target)
-            resources = {**resources, "file_search": {"vector_store_ids": ids}}
-        if read:
-            present = (resources.get("code_interpreter") or {}).get("file_ids") or ()
-            files = list(dict.fromkeys([*present, *read]))
-            resources = {**resources, "code_interpreter": {"file_ids": files}}
-        return resources
+    async def add(self, store_id: str, file_id: str, target: Target) -> None:
+        """Put an uploaded file into a store."""
+        path = f"/vector_stores/{store_id}/files"
+        await self._sent("POST", path, target, {"file_id": file_id})
+
+    async def delete(self, what: str, target: Target) -> None:
+        """Delete a store, or a file out of one, that came to nothing; it may fail to be deleted."""
+        try:
+            answer = await self._asked("DELETE", f"/vector_stores/{what}", target)
+        except Unreachable as error:
+            log.warning("/vector_stores/%s could not be deleted: %s", what, error)
+            return
+        if answer.status >= 400 and answer.status != 404:
+            log.warning("/vector_stores/%s could not be deleted: %s", what, answer.status)
 
     async def check(self, run: Run, target: Target) -> bool:
         """Refuse a run whose stores cannot be searched: too many, missing or expired.
@@ -84,21 +85,6 @@ class Stores:
                 return True
             await self._world.workers.sleep(1.0)
         return False
-
-    async def _extended(self, resources: Json, files: Sequence[str], target: Target) -> list[str]:
-        present = (resources.get("file_search") or {}).get("vector_store_ids") or ()
-        if not present:
-            return [await self._make({"file_ids": list(files)}, target, expiring=True)]
-        for file_id in files:
-            path = f"/vector_stores/{present[0]}/files"
-            await self._sent("POST", path, target, {"file_id": file_id})
-        return list(present)
-
-    async def _make(self, body: Json, target: Target, *, expiring: bool) -> str:
-        given = {key: value for key, value in body.items() if value is not None}
-        extra = {"expires_after": _EXPIRY} if expiring else {}
-        answer = await self._sent("POST", "/vector_stores", target, {**given, **extra})
-        return str(answer.body["id"])
 
     async def _look(self, store_id: str, target: Target) -> bool:
         try:
@@ -148,17 +134,3 @@ def _searched_by(run: Run) -> list[str]:
         return []
     ids: list[str] = run.tool_resources.get("file_search", {}).get("vector_store_ids") or []
     return ids
-
-
-def _attachments(messages: Iterable[Message | Step]) -> tuple[list[str], list[str]]:
-    """The files to be searched, and those to be read by code, each once and in order."""
-    searched: dict[str, None] = {}
-    read: dict[str, None] = {}
-    for message in messages:
-        for attachment in message.attachments if isinstance(message, Message) else ():
-            kinds = {tool["type"] for tool in attachment.get("tools") or ()}
-            if attachment.get("file_id") and "file_search" in kinds:
-                searched[attachment["file_id"]] = None
-            if attachment.get("file_id") and "code_interpreter" in kinds:
-                read[attachment["file_id"]] = None
-    return list(searched), list(read)

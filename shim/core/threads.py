@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from shim.core import conflicts, objects
+from shim.core.attaching import Attaching
 from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
 from shim.core.keeping import Keeper
 from shim.core.ports import Batch, Mirror, World
-from shim.core.records import RESOURCE_IDS, Message, Thread
+from shim.core.records import RESOURCE_IDS, Thread
 from shim.core.requests import Asked
 from shim.core.stores import Stores
 from shim.core.wire import Json, Reply, Target
@@ -29,23 +29,30 @@ class Threads:
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads, with messages to begin with if any are given."""
-        record, batch = await self.begin(asked.body, asked.target)
-        await self._world.ledger.add_thread(asked.tenant, record, batch)
+        async with self.attaching(asked) as attaching:
+            record, batch = await self.begin(asked.body, asked.target, attaching)
+            await self._world.ledger.add_thread(asked.tenant, record, batch)
+            attaching.stored(record.tool_resources)
         self._world.conversations.drain(record.id, asked.target)
         return Reply(body=objects.thread(record))
 
-    async def begin(self, body: Json, target: Target) -> tuple[Thread, Batch]:
+    def attaching(self, asked: Asked, thread_id: str = "") -> Attaching:
+        """What the call attaches to a thread."""
+        return Attaching(self._world, self._stores, asked, thread_id)
+
+    async def begin(self, body: Json, target: Target, attaching: Attaching) -> tuple[Thread, Batch]:
         """The thread of a create-thread body and what it starts with, not stored yet."""
         now, thread_id = self._world.now(), mint("thread")
         messages = [new_message(each, thread_id, now) for each in body.get("messages") or ()]
         given = body.get("tool_resources") or {}
-        resources = _lists(await self._stores.resolved(given, target, expiring=True))
-        resources = await self._stores.attached(resources, messages, target)
+        resources = _lists(await attaching.resolved(given, expiring=True))
+        resources = await attaching.extended(resources, messages)
         metadata = body.get("metadata") or {}
         record = Thread(thread_id, int(now), metadata, resources)
         wanted = self._world.conversations.wanted(target)
         mirror = [opening(target), *mirrored(messages)] if wanted else []
-        return record, Batch(new=messages, mirror=mirror)
+        made = attaching.change(0, resources)
+        return record, Batch(new=messages, mirror=mirror, resources=made)
 
     async def retrieve(self, asked: Asked) -> Reply:
         """GET /threads/{thread_id}."""
@@ -53,18 +60,17 @@ class Threads:
 
     async def update(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}: metadata and tool_resources replace what is there."""
-        record = await self.find(asked)
-        if "metadata" in asked.body:
-            record = replace(record, metadata=asked.body["metadata"] or {})
-        if "tool_resources" in asked.body:
-            record = replace(record, tool_resources=_lists(asked.body["tool_resources"] or {}))
-        await self._world.ledger.save_thread(record)
-        return Reply(body=objects.thread(record))
-
-    async def extend(self, record: Thread, messages: Sequence[Message], target: Target) -> Thread:
-        """The thread with what the attachments of new messages bring, not stored yet."""
-        resources = await self._stores.attached(record.tool_resources, messages, target)
-        return replace(record, tool_resources=resources)
+        while True:
+            record = await self.find(asked)
+            if "metadata" in asked.body:
+                record = replace(record, metadata=asked.body["metadata"] or {})
+            if "tool_resources" in asked.body:
+                record = replace(record, tool_resources=_lists(asked.body["tool_resources"] or {}))
+            try:
+                await self._world.ledger.save_thread(record)
+            except Lost:
+                continue  # somebody changed it meanwhile: apply to what is there now
+            return Reply(body=objects.thread(record))
 
     async def delete(self, asked: Asked) -> Reply:
         """DELETE /threads/{thread_id}, with all that hangs on it."""

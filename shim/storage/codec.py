@@ -80,4 +80,5 @@ def unpack_thread(row: Row) -> Thread:
         metadata=load(row["metadata"]),
         tool_resources=load(row["tool_resources"]),
         conversation_id=row["conversation_id"],
+        version=row["version"],
     )

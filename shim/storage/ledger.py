@@ -11,19 +11,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shim.core.ports import Batch, Mirror
-from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
+from shim.core.records import Assistant, Message, Run, Step, Thread
 from shim.core.wire import Json
 from shim.storage.codec import dump, load, pack, unpack, unpack_thread
-from shim.storage.sqlite import Database, Row, Statement
+from shim.storage.made_files import MadeFiles
+from shim.storage.sqlite import Row, Statement
 from shim.storage.statements import (
     ACTIVE,
     assistant_version,
+    attached,
     changed,
     left_in,
     moved_run,
     new_assistant,
     new_thread,
     placed,
+    stores_made_for,
     turn,
 )
 
@@ -41,23 +44,13 @@ _DELETE_LATER = (
 )
 _MIRROR_LATER = (
     "INSERT INTO mirrors SELECT id, tenant, NULL, NULL, 0, 0, NULL, NULL FROM threads "
-    "WHERE id = :thread ON CONFLICT DO NOTHING"
+    "WHERE id = :thread AND (:leaves = 1 "
+    "OR EXISTS (SELECT 1 FROM made_stores WHERE thread_id = :thread)) ON CONFLICT DO NOTHING"
 )
 
 
-class Ledger:
+class Ledger(MadeFiles):
     """The store of one shim."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def _rows(self, sql: str, **params: Any) -> Sequence[Row]:
-        return (await self._database.execute(Statement(sql, params)))[0]
-
-    async def _set(self, table: str, row_id: str, **values: str | None) -> None:
-        columns = ", ".join(f"{name} = :{name}" for name in values)
-        sql = f"UPDATE {table} SET {columns} WHERE id = :id"
-        await self._database.execute(Statement(sql, {"id": row_id, **values}, expect=1))
 
     # assistants
 
@@ -112,38 +105,51 @@ class Ledger:
         rows = await self._rows(sql, id=thread_id, tenant=tenant)
         return unpack_thread(rows[0]) if rows else None
 
-    async def save_thread(self, record: Thread) -> None:
-        await self._set(
-            "threads",
-            record.id,
-            metadata=dump(record.metadata),
-            tool_resources=dump(record.tool_resources),
+    async def save_thread(self, record: Thread) -> Thread:
+        sql = (
+            "UPDATE threads SET metadata = :metadata, tool_resources = :resources, "
+            "version = version + 1 WHERE id = :id AND version = :was"
         )
+        params = {
+            "id": record.id,
+            "metadata": dump(record.metadata),
+            "resources": dump(record.tool_resources),
+            "was": record.version,
+        }
+        await self._database.execute(Statement(sql, params, expect=1))
+        return replace(record, version=record.version + 1)
 
     async def delete_thread(self, thread_id: str) -> None:
-        leftovers = await self._leftovers(thread_id)
-        params = {"thread": thread_id, "leftovers": dump(leftovers)}
+        left = await self._leftovers(thread_id)
+        params = {"thread": thread_id, "leftovers": dump(left), "leaves": int(any(left.values()))}
         delete = (f"DELETE FROM {table} WHERE thread_id = :thread" for table in _TABLES_OF_A_THREAD)
-        mirror = [_MIRROR_LATER] if any(leftovers.values()) else []
         await self._database.execute(
-            *(Statement(sql, params) for sql in (_WAITS_NO_MORE, *mirror, _DELETE_LATER)),
+            *(Statement(sql, params) for sql in (_WAITS_NO_MORE, _MIRROR_LATER, _DELETE_LATER)),
             Statement("DELETE FROM threads WHERE id = :thread", params, expect=1),
             *(Statement(sql, params) for sql in delete),
         )
 
+    async def made_stores(self, thread_id: str) -> list[str]:
+        (rows,) = await self._database.execute(stores_made_for(thread_id))
+        return [row["store_id"] for row in rows]
+
     async def _leftovers(self, thread_id: str) -> Json:
         """The responses, and the container, that a thread leaves at the upstream.
 
-        Its conversation is looked up when it is deleted: something may be on its way there now.
+        Its conversation and stores are looked up when they are deleted: something may be on its
+        way there now.
         """
         params = {"thread": thread_id}
         runs, turns = await self._database.execute(
-            Statement("SELECT data FROM runs WHERE thread_id = :thread", params),
+            Statement("SELECT status, data FROM runs WHERE thread_id = :thread", params),
             Statement("SELECT response_id FROM turns WHERE thread_id = :thread", params),
         )
-        ids = [load(row["data"]).get("response_id") for row in runs]
+        asked = [(row["status"], load(row["data"])) for row in runs]
+        ids = [run.get("response_id") for _, run in asked]
         ids += [row["response_id"] for row in turns]
         left: Json = {"responses": sorted({each for each in ids if each})}
+        if running := [run["response_id"] for status, run in asked if _at_work(status, run)]:
+            left["cancel"] = running
         if (container := await self.container(thread_id)) is not None:
             left["container"] = container.id
         return left
@@ -152,7 +158,9 @@ class Ledger:
 
     async def add_messages(self, thread_id: str, batch: Batch) -> None:
         entries = [*batch.new, *batch.mirror]
-        await self._database.execute(*placed(thread_id, entries, idle=True))
+        await self._database.execute(
+            *placed(thread_id, entries, idle=True), *attached(thread_id, batch)
+        )
 
     async def message(self, thread_id: str, message_id: str) -> Message | None:
         sql = "SELECT * FROM messages WHERE id = :id AND thread_id = :thread"
@@ -191,7 +199,9 @@ class Ledger:
 
     async def add_run(self, run: Run, batch: Batch) -> None:
         entries = [*batch.new, *batch.mirror, run]
-        await self._database.execute(*placed(run.thread_id, entries, idle=True))
+        await self._database.execute(
+            *placed(run.thread_id, entries, idle=True), *attached(run.thread_id, batch)
+        )
 
     async def run(self, thread_id: str, run_id: str) -> Run | None:
         sql = "SELECT * FROM runs WHERE id = :id AND thread_id = :thread"
@@ -256,44 +266,6 @@ class Ledger:
         )
         return [sent for row in rows if (sent := unpack(Message, row)).status == "in_progress"]
 
-    # files that code made, and the containers it ran in
-
-    async def file(self, tenant: str, file_id: str) -> File | None:
-        sql = (
-            "SELECT f.* FROM files f JOIN threads t ON t.id = f.thread_id "
-            "WHERE f.id = :id AND t.tenant = :tenant"
-        )
-        rows = await self._rows(sql, id=file_id, tenant=tenant)
-        return unpack(File, rows[0]) if rows else None
-
-    async def files(self, thread_id: str) -> list[File]:
-        rows = await self._rows("SELECT * FROM files WHERE thread_id = :thread", thread=thread_id)
-        return [unpack(File, row) for row in rows]
-
-    async def pending_files(self, thread_id: str) -> list[File]:
-        sql = "SELECT * FROM files WHERE thread_id = :thread AND status = 'pending'"
-        rows = await self._rows(sql, thread=thread_id)
-        return [unpack(File, row) for row in rows]
-
-    async def save_file(self, record: File) -> None:
-        await self._set("files", record.id, status=record.status, data=pack(record))
-
-    async def delete_file(self, file_id: str) -> None:
-        sql = "DELETE FROM files WHERE id = :id"
-        await self._database.execute(Statement(sql, {"id": file_id}))
-
-    async def container(self, thread_id: str) -> Container | None:
-        sql = "SELECT container_id, container_files FROM threads WHERE id = :thread"
-        rows = await self._rows(sql, thread=thread_id)
-        if not rows or rows[0]["container_id"] is None:
-            return None
-        return Container(rows[0]["container_id"], tuple(load(rows[0]["container_files"] or "[]")))
-
-    async def save_container(self, thread_id: str, container: Container | None) -> None:
-        files = None if container is None else dump(list(container.files))
-        key = None if container is None else container.id
-        await self._set("threads", thread_id, container_id=key, container_files=files)
-
     # parameters a model refuses
 
     async def refused_parameters(self, server: str, model: str) -> frozenset[str]:
@@ -332,6 +304,12 @@ class Ledger:
             limit=params.limit + 1,
         )
         return _nearest(rows, params.limit) if backwards else rows
+
+
+def _at_work(status: str, run: Json) -> bool:
+    """Whether the upstream may still work on a run's response, with nobody reading it."""
+    working = status in ("queued", "in_progress", "cancelling")
+    return bool(working and run.get("background") and run.get("response_id"))
 
 
 def _nearest(rows: Sequence[Row], limit: int) -> Sequence[Row]:

@@ -15,6 +15,7 @@ from shim.core.wire import Json
 from shim.errors import Lost
 from shim.storage.codec import dump, load
 from shim.storage.sqlite import Database, Row, Statement
+from shim.storage.statements import stores_made_for
 
 __all__ = ["LEASE_SECONDS", "Claim", "Entry", "Mirrored", "Outbox", "Pair"]
 
@@ -32,8 +33,8 @@ _IS_REFUSED = f"substr(item_id, 1, {len(_REFUSED)}) = '{_REFUSED}'"
 class Entry:
     """One thing to carry out.
 
-    Its kind is one of `shim.core.ports.Mirror`, or one of our own: `delete_thread` {"responses"},
-    and `again` {} (tell a new conversation everything).
+    Its kind is one of `shim.core.ports.Mirror`, or one of our own: `delete_thread` {"responses",
+    "cancel", "container"}, and `again` {} (tell a new conversation everything).
     `ambiguous` when a try got no answer; `sent` is what that try sent.
     """
 
@@ -132,6 +133,11 @@ class Outbox:
         )
         return [row["item_id"] for row in rows]
 
+    async def made_stores(self, thread_id: str) -> list[str]:
+        """The vector stores that were made for a thread, those not deleted yet."""
+        (rows,) = await self._database.execute(stores_made_for(thread_id))
+        return [row["store_id"] for row in rows]
+
     async def told(self, thread_id: str) -> dict[str, int]:
         """How many of a message's or step's items need not be sent any more, by its id."""
         rows = await self._rows(
@@ -214,6 +220,11 @@ class Claim:
             self._statement("UPDATE outbox SET ambiguous = 0 WHERE thread_id = :thread"),
             self._statement(everything),
         )
+
+    async def forget_store(self, store_id: str) -> None:
+        """A store that was made for the thread is deleted."""
+        sql = "DELETE FROM made_stores WHERE thread_id = :thread AND store_id = :store"
+        await self._write(self._statement(sql, store=store_id))
 
     async def forget(self) -> None:
         """Strike out a thread whose conversation is gone, or shall not be kept any more."""

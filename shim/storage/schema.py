@@ -82,7 +82,14 @@ _SERVERS = """
 ALTER TABLE mirrors ADD COLUMN server TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS)
+_MADE_STORES = """
+ALTER TABLE threads ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE made_stores (
+  thread_id TEXT NOT NULL, store_id TEXT NOT NULL, PRIMARY KEY (thread_id, store_id)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS, _MADE_STORES)
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from shim.core.ports import Batch, Mirror
+from shim.core.ports import Batch, Mirror, Resources
 from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
 from shim.storage.codec import dump, pack
 from shim.storage.sqlite import Statement
@@ -17,12 +17,14 @@ from shim.storage.sqlite import Statement
 __all__ = [
     "ACTIVE",
     "assistant_version",
+    "attached",
     "changed",
     "left_in",
     "moved_run",
     "new_assistant",
     "new_thread",
     "placed",
+    "stores_made_for",
     "turn",
 ]
 
@@ -114,11 +116,36 @@ def new_thread(tenant: str, record: Thread, batch: Batch) -> list[Statement]:
         "VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)"
     )
     mirror = "INSERT INTO mirrors VALUES (:id, :tenant, NULL, NULL, 0, 0, NULL, :server)"
-    statements = [Statement(thread, params)]
+    statements = [Statement(thread, params), *_made_for(record.id, batch.resources)]
     if batch.mirror:
         server = next((entry.payload.get("server") for entry in batch.mirror), None)
         statements.append(Statement(mirror, {**params, "server": server}))
     return statements
+
+
+def attached(thread_id: str, batch: Batch) -> list[Statement]:
+    """What messages bring to their thread, if nobody has changed it meanwhile."""
+    given = batch.resources
+    if given is None:
+        return []
+    sql = (
+        "UPDATE threads SET tool_resources = :now, version = version + 1 "
+        "WHERE id = :thread AND version = :was"
+    )
+    params = {"thread": thread_id, "was": given.was, "now": dump(given.now)}
+    return [Statement(sql, params, expect=1), *_made_for(thread_id, given)]
+
+
+def stores_made_for(thread_id: str) -> Statement:
+    """The vector stores that shim made for a thread, those not deleted yet."""
+    sql = "SELECT store_id FROM made_stores WHERE thread_id = :thread ORDER BY store_id"
+    return Statement(sql, {"thread": thread_id})
+
+
+def _made_for(thread_id: str, given: Resources | None) -> list[Statement]:
+    sql = "INSERT INTO made_stores VALUES (:thread, :store) ON CONFLICT DO NOTHING"
+    stores = given.stores if given is not None else ()
+    return [Statement(sql, {"thread": thread_id, "store": store}) for store in stores]
 
 
 def moved_run(run: Run, was: int) -> Statement:

@@ -157,16 +157,18 @@ def test_metadata_is_replaced_and_the_rest_left_alone(store):
 
 
 def test_a_thread_is_changed_without_losing_its_messages(store):
-    """Metadata and resources are replaced."""
+    """Metadata and resources are replaced, if they are those that were read."""
     thread_id = store.thread("a")
     changed = Thread(thread_id, 1, {"k": "v"}, {"file_search": {"vector_store_ids": ["vs_1"]}})
 
-    store.do("save_thread", changed)
+    saved = store.do("save_thread", changed)
 
-    assert store.do("thread", "", thread_id) == changed
+    assert store.do("thread", "", thread_id) == saved == replace(changed, version=1)
     assert texts(store.do("messages", thread_id, ListParams())) == ["a"]
     with pytest.raises(Lost):
-        store.do("save_thread", replace(changed, id="thread_none"))
+        store.do("save_thread", changed)
+    with pytest.raises(Lost):
+        store.do("save_thread", replace(saved, id="thread_none"))
 
 
 def test_a_deleted_message_is_gone(store):

@@ -25,6 +25,7 @@ TABLES = {
     "outbox",
     "mirrored_items",
     "files",
+    "made_stores",
     "shim_schema",
 }
 
