@@ -24,7 +24,7 @@ from shim.translate.failures import error_of, is_overflow, last_error
 from shim.translate.hosted import HOSTED, HostedCalls
 from shim.translate.made import Made
 from shim.translate.messages import Messages
-from shim.translate.ordering import MESSAGE_OVER, Names, Ordering, names_of, says_something
+from shim.translate.ordering import ITEM_OVER, Names, Ordering, names_of, says_something
 from shim.translate.steps import Steps
 from shim.translate.wrapper import is_wrapper, unwrapped
 
@@ -69,7 +69,7 @@ class RunTranslator:
             "response.failed": self._ended,
             "response.cancelled": self._ended,
             "error": self._failed,
-            MESSAGE_OVER: self._over,
+            ITEM_OVER: self._over,
         }
 
     def feed(self, event: Json, now: float) -> list[Change]:
@@ -156,10 +156,15 @@ class RunTranslator:
             seen[kind] += 1
             if seen[kind] > self._finished[kind]:
                 missing.append(item)
-        if self._messages.open:  # its end comes before anything else begins
-            written = next((item for item in missing if item.get("type") == "message"), None)
-            missing.sort(key=lambda item: item is not written)
+        if kind := self._open:  # its end comes before anything else begins
+            first = next((item for item in missing if item.get("type") == kind), None)
+            missing.sort(key=lambda item: item is not first)
         return missing
+
+    @property
+    def _open(self) -> str | None:
+        """The type of the item that goes on, of which no other may begin before its end."""
+        return "message" if self._messages.open else self._hosted.kind
 
     def _rest(self, now: float, used: Usage, *, waiting: bool) -> list[Change]:
         """Close or park the steps; the response's tokens go to the last of them."""
@@ -233,14 +238,18 @@ class RunTranslator:
         return [*changes, self._messages.finish(now, cut)]
 
     def _over(self, _event: Json, now: float) -> list[Change]:
-        """Nothing said that the message ended: the whole response, once there, says how."""
-        if not self._messages.open:
+        """Nothing said that what is open ended: the whole response, once there, says how."""
+        kind = self._open
+        if kind is None:
             return []
         missing = self._unfinished(self._output)
-        if missing and missing[0].get("type") == "message":
+        if missing and missing[0].get("type") == kind:
             return self._item(missing[0], frozenset(), now, None)
-        self._finished["message"] += 1
-        return [self._messages.finish(now, None)]
+        self._finished[kind] += 1
+        if self._messages.open:
+            return [self._messages.finish(now, None)]
+        self._hosted.left()
+        return []
 
 
 _STATUSES = frozenset({"completed", "incomplete", "failed", "cancelled"})

@@ -194,11 +194,18 @@ class HostedCalls:
         self._steps = steps
         self._images = images
         self._call: _Hosted | None = None
+        self._kind = ""
+
+    @property
+    def kind(self) -> str | None:
+        """The type of the call that is open, if one is."""
+        return None if self._call is None else self._kind
 
     def open(self, item: Json, now: float) -> list[Change]:
         """Begin a call."""
+        self._kind = item["type"]
         step, changes = self._steps.calls(now, self._left)
-        self._call = HOSTED[item["type"]](step, self._run, item, self._images)
+        self._call = HOSTED[self._kind](step, self._run, item, self._images)
         return [*changes, *self._told(self._call.opened())]
 
     def code(self, event: Json, _now: float) -> list[Change]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from order_rules import check_order
 
-from shim.core.records import Message, Run, Step
+from shim.core.records import Message, Run
 from shim.translate.changes import Change
 from shim.translate.events import RunTranslator
 
@@ -77,40 +78,6 @@ def streams() -> list[Any]:
         reason = "SHIM_RECORDINGS names no folder of recordings"
         return [pytest.param([], marks=pytest.mark.skip(reason=reason))]
     return [pytest.param(events, id=name) for name, events in found if events]
-
-
-def check_order(changes: list[Change]) -> None:
-    """The rules of Assistants spec 6.3 and 6.6 that hold for every stream."""
-    message: str | None = None
-    steps: dict[str, str] = {}
-    indices: dict[str, int] = {}
-    for change in changes:
-        record, name = change.record, change.name
-        if isinstance(record, Step) and name is not None:
-            kind = name.rpartition(".")[2]
-            assert (kind == "created") == (record.id not in steps), name
-            steps[record.id] = kind
-        elif name == "thread.message.created":
-            assert message is None, "a message begins before the last one ended"
-            assert isinstance(record, Message)
-            message = record.id
-            assert steps and list(steps.values())[-1] == "in_progress"
-        elif name == "thread.message.delta":
-            assert change.delta is not None
-            (entry,) = change.delta["delta"]["content"]
-            assert change.delta["id"] == message
-            last = indices.get(message or "", -1)
-            assert entry["index"] in (last, last + 1)
-            indices[message or ""] = max(last, entry["index"])
-        elif name in ("thread.message.completed", "thread.message.incomplete"):
-            assert isinstance(record, Message)
-            assert record.id == message
-            assert len(record.content) > indices.get(record.id, -1)
-            message = None
-        elif name == "thread.run.step.delta":
-            assert change.delta is not None
-            assert change.delta["id"] in steps
-    assert message is None
 
 
 def texts(changes: list[Change]) -> list[Any]:
