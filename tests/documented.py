@@ -83,7 +83,7 @@ class Watched:
         if reply.events is not None:
             assert "text/event-stream" in operation["responses"]["200"]["content"]
             return _with_events(reply, _Events(reply.events, self._faults))
-        if reply.content is None:
+        if reply.chunks is None:
             body = json.loads(json.dumps(reply.body))
             self._faults += answer_faults(operation, reply.status, "application/json", body)
         return reply
