@@ -26,7 +26,14 @@ LAYERS = (
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
     ("shim.conversation",),
     ("shim.settings",),
-    ("shim", "shim.client", "shim.transport", "shim.module_client", "shim.server"),
+    (
+        "shim",
+        "shim.client",
+        "shim.transport",
+        "shim.module_client",
+        "shim.functions",
+        "shim.server",
+    ),
     ("shim.offline", "shim.testing"),
     ("shim.cli",),
 )
@@ -54,6 +61,7 @@ OUTSIDE_WORLD = {
 READS_THE_ENVIRONMENT = {
     "shim.settings": "is the one reader of shim's own settings",
     "shim.module_client": "follows the SDK's module client, which reads the SDK's own variables",
+    "shim.functions.accounts": "follows LiteLLM's functions, which read variables of their own",
 }
 
 VAGUE = {"util", "utils", "common", "base", "helper", "helpers", "misc"}

@@ -23,6 +23,7 @@ SHOWN = {
     "file_search.py": "completed\nEvery employee has 28 days of holiday a year [1].\n"
     "[1] handbook.md\n",
     "data_analysis.py": "completed\nran 20 lines of Python\na chart of ",
+    "litellm_functions.py": "completed\nuser: What is 3 + 4?\nassistant: You said: ",
     "function_tools_async.py": "get_weather returned: sunny in Bergen\ncompleted, ",
 }
 

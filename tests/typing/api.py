@@ -56,6 +56,24 @@ def mounted() -> None:
     assert_type(shim.mount(openai.AsyncOpenAI(), Settings(store=False)), openai.AsyncOpenAI)
 
 
+def by_function() -> None:
+    """LiteLLM's functions give the SDK's types."""
+    assert_type(shim.create_assistants("openai", "m"), Assistant)
+    assert_type(shim.create_thread("azure", messages=[{"role": "user", "content": "x"}]), Thread)
+    assert_type(shim.add_message("openai", "thread_1", "user", "x"), Message)
+    assert_type(shim.run_thread("openai", "thread_1", "asst_1"), Run)
+    with shim.run_thread_stream(custom_llm_provider="openai") as stream:
+        stream.until_done()
+
+
+async def by_async_function() -> None:
+    """And so they do in async code."""
+    assert_type(await shim.acreate_thread("openai"), Thread)
+    assert_type((await shim.aget_messages("openai", "thread_1")).data, list[Message])
+    async with shim.arun_thread_stream(custom_llm_provider="openai") as stream:
+        await stream.until_done()
+
+
 def tested(offline: Offline) -> None:
     """The testing aids make shim's clients."""
     assert_type(connect(offline), OpenAI)
