@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shim.functions import get_thread as get_thread
     from shim.functions import run_thread as run_thread
     from shim.functions import run_thread_stream as run_thread_stream
+    from shim.server.app import asgi as asgi
     from shim.settings import Settings as Settings
 
 __version__ = "0.1.0"
@@ -46,6 +47,7 @@ _HOMES = {
     "AzureOpenAI": "shim.client",
     "Client": "shim.client",
     "OpenAI": "shim.client",
+    "asgi": "shim.server.app",
     "Settings": "shim.settings",
     "mount": "shim.client",
     **dict.fromkeys(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from shim.core.wire import Call, Handler, Reply
     from shim.storage.sqlite import Database
 
-__all__ = ["Settings", "open_database", "set_in", "unknown_in", "wire"]
+__all__ = ["Settings", "open_database", "server_credentials", "set_in", "unknown_in", "wire"]
 
 log = logging.getLogger("shim")
 log.addHandler(logging.NullHandler())
@@ -45,6 +46,9 @@ class Settings:
     `sqlite:///:memory:`; empty means a file in the user's data directory. `models` maps the model
     names of old assistants to those asked for now. `files` is the folder for what code made; empty
     means one beside the database. A file larger than `files_max_mb` is not kept.
+
+    The server's own: it listens at `host` and `port` (0 takes a free one) in `workers` processes,
+    and lets runs and answers in hand go on for `grace` seconds when it is stopped.
     """
 
     upstream_url: str = ""
@@ -59,6 +63,10 @@ class Settings:
     files: str = ""
     files_max_mb: int = 100
     log: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    grace: float = 30.0
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -79,10 +87,9 @@ class Settings:
             )
         if not isinstance(self.store, bool):
             raise SettingsError(f"SHIM_STORE={self.store!r} is neither true nor false")
-        if not _is_size(self.files_max_mb):
-            raise SettingsError(
-                f"SHIM_FILES_MAX_MB={self.files_max_mb!r} is no number of megabytes"
-            )
+        for name, (fits, words) in _NUMBERS.items():
+            if not fits(getattr(self, name)):
+                raise SettingsError(f"SHIM_{name.upper()}={getattr(self, name)!r} is no {words}")
         if not _is_model_map(self.models):
             raise SettingsError(_BAD_MODELS.format(self.models))
         if self.log and not _is_level(self.log):
@@ -110,6 +117,10 @@ class Settings:
 
         return str(Path(user_data_dir("shim", appauthor=False)) / "shim.db")
 
+    def database_shown(self) -> str:
+        """Where threads are kept, as it may be shown."""
+        return _without_password(self.database_url) or self.database_path()
+
     def files_path(self) -> Path | None:
         """The folder of the files that code made; None keeps them in memory."""
         if self.files:
@@ -125,6 +136,20 @@ def set_in(environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     return [(name, variable) for name, variable in names if environ.get(variable, "").strip()]
 
 
+def server_credentials(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The headers by which a server is known to OpenAI where its caller shows no key of its own.
+
+    `OPENAI_API_KEY` and what goes with it; never `OPENAI_BASE_URL`, which is what programs point at
+    the server.
+    """
+    environ = os.environ if environ is None else environ
+    if not (key := environ.get("OPENAI_API_KEY", "").strip()):
+        return {}
+    named = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"}
+    sent = {header: environ.get(name, "").strip() for header, name in named.items()}
+    return {"authorization": f"Bearer {key}", **{k: v for k, v in sent.items() if v}}
+
+
 def unknown_in(environ: Mapping[str, str] | None = None) -> list[str]:
     """Variables that look like settings and are none: misspelt, or of another version."""
     known = {f"SHIM_{each.name.upper()}" for each in fields(Settings)} | _NOT_SETTINGS
@@ -138,8 +163,10 @@ def _parsed(name: str, text: str) -> Any:
             return _flag(text)
         case "models":
             return _models(text)
-        case "files_max_mb":
+        case "files_max_mb" | "port" | "workers":
             return int(text) if text.isdecimal() else text
+        case "grace":
+            return float(text) if _DECIMAL.fullmatch(text) else text
         case _:
             return text
 
@@ -169,8 +196,21 @@ def _is_model_map(models: Any) -> bool:
     )
 
 
-def _is_size(size: Any) -> bool:
-    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
+
+
+def _is_seconds(number: Any) -> bool:
+    return _is_whole(number) or (isinstance(number, float) and 0 <= number < math.inf)
+
+
+_DECIMAL = re.compile(r"\d+(\.\d+)?")
+_NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "files_max_mb": (_is_whole, "number of megabytes"),
+    "port": (lambda port: _is_whole(port) and port < 65536, "port"),
+    "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),
+    "grace": (_is_seconds, "number of seconds"),
+}
 
 
 def _is_level(name: str) -> bool:
@@ -201,11 +241,18 @@ def open_database(settings: Settings, workers: Workers) -> Database:
 
 
 class Wired:
-    """A handler put together, and how to close what it holds."""
+    """A handler put together, whether its database answers, and how to close what it holds."""
 
-    def __init__(self, handler: Handler, close: Callable[[], None]) -> None:
+    def __init__(self, handler: Handler, database: Database) -> None:
         self._handler = handler
-        self.close = close
+        self._database = database
+        self.close = database.close
+
+    async def check(self) -> None:
+        """Ask the database for something; raises where it does not answer."""
+        from shim.storage.sqlite import Statement  # noqa: PLC0415 - see `wire`
+
+        await self._database.execute(Statement("SELECT 1"))
 
     async def __call__(self, call: Call) -> Reply:
         """Answer a call."""
@@ -239,4 +286,4 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
         models=settings.models,
         most_bytes=settings.files_max_mb * 1_000_000,
     )
-    return Wired(Engine(world), database.close)
+    return Wired(Engine(world), database)

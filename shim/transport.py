@@ -7,21 +7,18 @@ Assistants semantics, and nothing of the SDK.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import threading
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from shim import drive
-from shim.core.ids import FILE
+from shim import doorway, drive
 from shim.core.ports import Upstream, Workers
 from shim.core.wire import Call, Handler, Reply, Target, encode_event, encode_json
-from shim.errors import ApiError, SettingsError, ShimError, Unreachable
+from shim.errors import SettingsError, Unreachable
 from shim.upstream.dialect import AZURE, choose
 from shim.upstream.http import AsyncUpstream, BlockingUpstream, module_of
 from shim.workers import AsyncWorkers, BlockingWorkers
@@ -31,25 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Wiring", "mounted"]
 
-log = logging.getLogger("shim")
-
 Wiring = Callable[[Any, Upstream, Workers], Handler]
 
 GRACE = 5.0
 """Seconds that closing a client waits for runs still going on."""
 
-_OURS = re.compile(
-    rf"(?P<base>.*?)/(?P<path>(?:assistants|threads)(?:/.*)?|files/{FILE}[0-9A-Za-z]{{20}}(?:/content)?)",
-    re.DOTALL,
-)
+_OURS = re.compile(f"(?P<base>.*?)/(?P<path>{doorway.OURS})", re.DOTALL)
 _NOT_OURS = re.compile(r".*(?:/chatkit|/(?:vector_stores|containers)/[^/]+)", re.DOTALL)
 _AZURE_BASE = re.compile(r"(?P<root>.*?)/+openai(?:/deployments/[^/]+|/v1)?")
-
-# Headers that belong to the one request they came with, not to its sender.
-_NOT_FORWARDED = re.compile(
-    r"x-stainless-.*|openai-beta|content-.*|accept.*|host|connection|cookie|transfer-encoding"
-    r"|idempotency-key|expect|te|trailer|upgrade|keep-alive|proxy-.*"
-)
 
 
 def mounted(given: Any, settings: Settings | None, wiring: Wiring | None) -> Any:
@@ -187,29 +173,15 @@ class _Door:
 
     def refused(self, request: Any, error: Exception) -> Reply:
         """What the caller gets for an error: an answer, or the HTTP library's own error."""
-        match error:
-            case ApiError():
-                return Reply(error.status, error.body(), headers=error.headers)
-            case Unreachable():
-                kind = self._http.ReadError if error.sent else self._http.ConnectError
-                raise kind(str(error), request=request) from error
-            case ShimError():
-                return _failed(str(error))
-            case _:
-                log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-                return _failed(f"shim failed: {type(error).__name__}: {error}")
+        if isinstance(error, Unreachable):
+            kind = self._http.ReadError if error.sent else self._http.ConnectError
+            raise kind(str(error), request=request) from error
+        return doorway.refused(error, f"{request.method} {request.url.path}")
 
     def response(self, reply: Reply, began: float) -> Any:
         """The reply as a response of the HTTP module in hand."""
-        headers = {
-            "openai-version": "2020-10-01",
-            "openai-processing-ms": str(int((time.monotonic() - began) * 1000)),
-            "x-request-id": f"req_{uuid.uuid4().hex}",
-            "content-type": "application/json",
-            **reply.headers,
-        }
+        headers = doorway.headers_of(reply, began)
         if reply.events is not None:
-            headers["content-type"] = "text/event-stream; charset=utf-8"
             stream = self.stream(reply.events, encode_event)
             return self._http.Response(reply.status, headers=headers, stream=stream)
         if reply.chunks is not None:
@@ -225,11 +197,6 @@ class _Door:
 
 async def _answer(handler: Handler, call: Call) -> Reply:
     return await handler(call)
-
-
-def _failed(message: str) -> Reply:
-    error = ApiError(500, message, type="server_error", headers={"x-should-retry": "false"})
-    return Reply(error.status, error.body(), headers=error.headers)
 
 
 class _BlockingDoor(_Door):
@@ -326,12 +293,10 @@ class _AsyncPieces:
 
 def _target(request: Any, sent: Mapping[str, str], base: str, settings: Settings | None) -> Target:
     """Where the upstream calls for a request go, with what its sender sent of itself."""
-    headers = {k: v for k, v in sent.items() if not _NOT_FORWARDED.fullmatch(k)}
+    headers = doorway.sender_of(sent)
     url = settings.upstream_url if settings is not None else None
     if settings is not None and settings.upstream_key:
-        for name in ("api-key", "openai-organization", "openai-project"):
-            headers.pop(name, None)
-        headers["authorization"] = f"Bearer {settings.upstream_key}"
+        headers = doorway.with_key(headers, settings.upstream_key)
     timeout = request.extensions.get("timeout")
     return Target(url.rstrip("/") if url else _base_url(request.url, base), headers, timeout)
 

@@ -289,6 +289,11 @@ class AsyncWorkers(Process):
             await asyncio.wait(waiting, timeout=left)
         return True
 
+    def stop(self) -> None:
+        """Give up the work in hand on this loop; the leases it holds are released on the way."""
+        for task in self._running():
+            task.cancel()
+
     def _running(self) -> list[asyncio.Task[None]]:
         loop, me = asyncio.get_running_loop(), asyncio.current_task()
         return [task for task in self._tasks if task is not me and task.get_loop() is loop]

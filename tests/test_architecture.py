@@ -26,14 +26,15 @@ LAYERS = (
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
     ("shim.conversation",),
     ("shim.settings",),
+    ("shim.doorway",),
     (
         "shim",
         "shim.client",
         "shim.transport",
         "shim.module_client",
         "shim.functions",
-        "shim.server",
     ),
+    ("shim.server",),
     ("shim.offline", "shim.testing"),
     ("shim.cli",),
 )

@@ -1,0 +1,1 @@
+"""The server door: shim over HTTP, for any language. Needs the extra `server`."""

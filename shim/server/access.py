@@ -1,0 +1,96 @@
+"""Who a request is from: the tenant whose objects it sees, and where its upstream calls go.
+
+The one place of the server that looks at credentials. Knows headers and settings; knows no path, no
+body and no HTTP library.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from shim.core.wire import Target
+from shim.doorway import sender_of, with_key
+from shim.errors import ApiError, SettingsError
+from shim.settings import Settings, server_credentials
+
+__all__ = ["Access", "Admitted", "Open", "check_address", "upstream_of"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+_TIMEOUT = {"connect": 10.0, "read": 600.0, "write": 600.0, "pool": 600.0}
+"""The SDK's own patience, for callers whose patience is not known."""
+
+_NO_KEY = (
+    "You didn't provide an API key. You need to provide your API key in an Authorization header "
+    "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
+    "username) if you're accessing the API from your browser and are prompted for a username and "
+    "password. You can obtain an API key from https://platform.openai.com/account/api-keys."
+)
+_PUBLIC = (
+    "{0} is no loopback address: without keys, whoever reaches the server could read all threads "
+    "and spend on its upstream key. Listen at 127.0.0.1, behind a proxy that checks who calls."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller who was let in: whose objects are seen, and where calls for it go upstream."""
+
+    tenant: str
+    target: Target
+
+
+class Access(Protocol):
+    """Decides who is let in."""
+
+    async def admit(self, headers: Mapping[str, str]) -> Admitted:
+        """Who the sender of these headers (lower-case names) is; raises ApiError 401."""
+        ...
+
+
+class Open:
+    """Everybody on this machine is let in, and all see the same objects.
+
+    Upstream goes the key that is set for it, else the caller's own, else `own`: the credentials
+    that the server runs with, as headers.
+    """
+
+    def __init__(self, settings: Settings, own: Mapping[str, str] | None = None) -> None:
+        self._url = upstream_of(settings)
+        self._key = settings.upstream_key
+        self._own = server_credentials() if own is None else own
+
+    async def admit(self, headers: Mapping[str, str]) -> Admitted:
+        """Let the caller in with a key, its own or the server's."""
+        return Admitted("", Target(self._url, self._headers(headers), _TIMEOUT))
+
+    def _headers(self, sent: Mapping[str, str]) -> dict[str, str]:
+        headers = sender_of(sent)
+        if self._key:
+            return with_key(headers, self._key)
+        if sent.get("authorization") or sent.get("api-key"):
+            return headers
+        if not self._own:
+            raise ApiError(401, _NO_KEY)
+        return {**headers, **self._own}
+
+
+def upstream_of(settings: Settings) -> str:
+    """The base URL of the upstream: OpenAI's where none is set."""
+    return (settings.upstream_url or OPENAI_URL).rstrip("/")
+
+
+def check_address(host: str) -> None:
+    """Refuse an address that others than this machine reach; raises SettingsError."""
+    if host != "localhost" and not _is_loopback(host):
+        raise SettingsError(_PUBLIC.format(host or "an empty address"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,161 @@
+"""The server as an ASGI application: who is asked what, and by which part it is answered.
+
+Knows Starlette. Knows no Assistants semantics and no socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shim.core.wire import Call, Reply, encode_json
+from shim.doorway import headers_of, refused
+from shim.errors import ApiError
+from shim.server.access import Access, Admitted, Open
+from shim.server.openapi import document
+from shim.server.page import page
+from shim.server.paths import Place, placed
+from shim.server.proxy import forwarded
+from shim.server.room import Room
+from shim.server.streams import Streamed, framed
+from shim.settings import Settings
+
+__all__ = ["asgi", "room_of"]
+
+
+def asgi(settings: Settings | None = None, *, access: Access | None = None) -> Starlette:
+    """The server as an application, to be served by itself or mounted in another.
+
+        app.mount("/v1", shim.asgi())
+
+    Below a `v1`, its own or that of the mount, what is not shim's is passed on to the upstream.
+    """
+    settings = settings or Settings.load()
+    room = Room(settings)
+    app = Starlette(
+        routes=[
+            Route("/healthz", _alive),
+            Route("/readyz", _Ready(room)),
+            Route("/openapi.json", _described),
+            Route("/docs", _documented),
+            Route("/{path:path}", _Doorway(room, access or Open(settings))),
+        ],
+        lifespan=lambda _: _lifespan(room),
+    )
+    app.state.shim = room
+    return app
+
+
+def room_of(app: Starlette) -> Room:
+    """What an application of ours works with."""
+    room = app.state.shim
+    assert isinstance(room, Room)
+    return room
+
+
+@asynccontextmanager
+async def _lifespan(room: Room) -> AsyncIterator[None]:
+    room.kept_by_lifespan()
+    await room.wired.check()
+    yield
+    await room.close()
+
+
+async def _alive(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+    return Response("alive\n", media_type="text/plain")
+
+
+async def _described(request: Request) -> Response:  # noqa: ARG001
+    return JSONResponse(document())
+
+
+async def _documented(request: Request) -> Response:  # noqa: ARG001
+    return HTMLResponse(page(document()))
+
+
+class _Ready:
+    """Whether requests may be sent here: the database answers, and the end has not come."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, words = await self._state()
+        await Response(f"{words}\n", status, media_type="text/plain")(scope, receive, send)
+
+    async def _state(self) -> tuple[int, str]:
+        if self._room.closing:
+            return 503, "shutting down"
+        try:
+            await asyncio.wait_for(self._room.wired.check(), 5.0)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+            return 503, f"the database does not answer: {type(error).__name__}"
+        return 200, "ready"
+
+
+class _Doorway:
+    """Answers requests: by the engine what is shim's, by the upstream what is not."""
+
+    def __init__(self, room: Room, access: Access) -> None:
+        self._room = room
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._room.keep()
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request, time.monotonic())
+        except ClientDisconnect:
+            return  # before the whole of its request was there
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request, began: float) -> ASGIApp:
+        place = placed(request.scope)
+        try:
+            return await self._admitted(request, place, began)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller gets it as an answer
+            return _told(refused(error, f"{request.method} {place.path}"), began)
+
+    async def _admitted(self, request: Request, place: Place, began: float) -> ASGIApp:
+        if not (place.ours or place.passes):
+            path = request.scope["path"]
+            raise ApiError(404, f"Invalid URL ({request.method} {path})")
+        admitted = await self._access.admit(request.headers)
+        if place.ours:
+            return await self._carried(request, place, admitted, began)
+        client = self._room.lines.client()
+        return await forwarded(client, request, place.raw, admitted.target)
+
+    async def _carried(
+        self, request: Request, place: Place, admitted: Admitted, began: float
+    ) -> ASGIApp:
+        call = Call(
+            method=request.method,
+            path=place.path,
+            target=admitted.target,
+            query=tuple(request.query_params.multi_items()),
+            body=await request.body(),
+            headers=dict(request.headers.items()),
+            tenant=admitted.tenant,
+        )
+        return _told(await self._room.answer(call), began)
+
+
+def _told(reply: Reply, began: float) -> ASGIApp:
+    """A reply as an answer to what was asked at `began`."""
+    headers = headers_of(reply, began)
+    if reply.events is not None:
+        return Streamed(framed(reply.events), headers)
+    if reply.chunks is not None:
+        return Streamed(reply.chunks, headers)
+    return Response(encode_json(reply.body or {}), reply.status, headers)

@@ -1,0 +1,161 @@
+"""What the server works with: the engine, and an HTTP client for each event loop it is used on.
+
+Knows how these are opened with the first request and how they end: what goes on may finish within a
+bound, the rest is left for others to take over at once. Knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import weakref
+from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from shim.core.ports import Answer, Dialect, Download, Request, Stream
+from shim.core.wire import Call, Reply, Target
+from shim.settings import Settings, Wired, wire
+from shim.upstream.dialect import choose
+from shim.upstream.http import AsyncUpstream
+from shim.workers import AsyncWorkers
+
+__all__ = ["Room"]
+
+log = logging.getLogger("shim")
+
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+"""As many connections as there are calls: streams hold theirs for minutes."""
+
+
+class _Lines:
+    """The upstream by the client of the loop that asks; httpx's clients belong to one loop."""
+
+    def __init__(self, settings: Settings, workers: AsyncWorkers) -> None:
+        self._dialect = settings.dialect or None
+        self._workers = workers
+        self._open: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, AsyncUpstream]
+        ] = weakref.WeakKeyDictionary()
+
+    def client(self) -> httpx.AsyncClient:
+        """The running loop's client."""
+        return self._line()[0]
+
+    def dialect(self, target: Target) -> Dialect:
+        return choose(target.base_url, self._dialect)
+
+    async def send(self, request: Request) -> Answer:
+        return await self._line()[1].send(request)
+
+    async def download(self, request: Request) -> Download:
+        return await self._line()[1].download(request)
+
+    async def open(self, request: Request) -> Stream:
+        return await self._line()[1].open(request)
+
+    async def close(self) -> None:
+        """Close the running loop's client, if there is one."""
+        line = self._open.pop(asyncio.get_running_loop(), None)
+        if line is not None:
+            await line[0].aclose()
+
+    def _line(self) -> tuple[httpx.AsyncClient, AsyncUpstream]:
+        loop = asyncio.get_running_loop()
+        if loop not in self._open:
+            client = _client()
+            self._open[loop] = client, AsyncUpstream(client, self._workers.sleep, self._dialect)
+        return self._open[loop]
+
+
+class Room:
+    """Opened with the first request on a loop, or when the server starts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.workers = AsyncWorkers()
+        self.lines = _Lines(settings, self.workers)
+        self.closing = False
+        self._wired: Wired | None = None
+        self._ends: float | None = None
+        self._kept: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
+    @property
+    def wired(self) -> Wired:
+        """The engine, put together when it is first asked for."""
+        if self._wired is None:
+            self._wired = wire(self.settings, self.lines, self.workers)
+        return self._wired
+
+    async def answer(self, call: Call) -> Reply:
+        """Let the engine answer a call."""
+        await self.workers.give_way()
+        return await self.wired(call)
+
+    def keep(self) -> None:
+        """See to it that what this loop opens is closed with it, though nobody says when.
+
+        Applications that mount others do not tell them of their start and end. A loop that ends
+        cancels its tasks, and waits for them: one that only waits is how to hear of it.
+        """
+        loop = asyncio.get_running_loop()
+        if loop not in self._kept:
+            self._kept.add(loop)
+            task = loop.create_task(self._kept_open())
+            task.add_done_callback(_nothing_of)
+
+    def kept_by_lifespan(self) -> None:
+        """Somebody says when this loop's end comes."""
+        self._kept.add(asyncio.get_running_loop())
+
+    def begin_closing(self) -> None:
+        """The end has come: what goes on has `grace` seconds from now, then it is handed over."""
+        if self.closing:
+            return
+        self.closing = True
+        self._ends = time.monotonic() + self.settings.grace
+        asyncio.get_running_loop().call_later(self.settings.grace, self.workers.stop)
+
+    def begin_closing_later(self) -> Callable[[], object]:
+        """The same for a signal's handler, which may run in the midst of anything."""
+        loop = asyncio.get_running_loop()
+        return lambda: loop.call_soon_threadsafe(self.begin_closing)
+
+    async def close(self) -> None:
+        """Wait for what goes on, hand over the rest, and close all that is open."""
+        self.begin_closing()
+        assert self._ends is not None
+        if not await self.workers.aflush(max(0.0, self._ends - time.monotonic())):
+            log.warning("the time to finish is over: runs in hand are left to be taken over")
+        await self._end_here()
+        if self._wired is not None:
+            self._wired.close()
+
+    async def _kept_open(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await self._end_here()
+
+    async def _end_here(self) -> None:
+        self.workers.stop()
+        await self.workers.aflush(None)
+        await self.lines.close()
+
+
+def _client() -> httpx.AsyncClient:
+    """A client for all callers: it keeps no cookies, so that none is another's."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(600.0, connect=10.0),
+        limits=_LIMITS,
+        follow_redirects=True,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+    )
+
+
+def _nothing_of(task: asyncio.Task[None]) -> None:
+    """Take note of how a task ended, so that the loop does not complain that nobody did."""
+    if not task.cancelled():
+        task.exception()

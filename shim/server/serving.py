@@ -1,0 +1,147 @@
+"""The server as processes: uvicorn on a socket of ours, once or several times.
+
+Knows sockets, signals and processes; knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+import uvicorn
+
+from shim.errors import SettingsError
+from shim.server.access import check_address
+from shim.server.app import asgi, room_of
+from shim.server.room import Room
+from shim.settings import Settings
+
+__all__ = ["address_of", "listening", "serve"]
+
+log = logging.getLogger("shim")
+
+_BACKLOG = 2048
+_LAST_SECONDS = 5.0
+"""What closing may take after the time to finish is over."""
+
+_PAUSE = 1.0
+"""Seconds until a process that died is replaced."""
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say; raises SettingsError where it may not."""
+    check_address(settings.host)
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = found[0]
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise SettingsError(f"cannot listen at {place}: {error.strerror or error}") from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL under which a socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(settings: Settings, listener: socket.socket) -> int:
+    """Serve until told to stop, with as many processes as the settings say; the exit status."""
+    if settings.workers == 1:
+        return _work(settings, listener)
+    return _Crew(settings, listener).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells the application of its end when the signal comes, not when all connections are done."""
+
+    def __init__(self, config: uvicorn.Config, room: Room) -> None:
+        super().__init__(config)
+        self._room = room
+        self._begin: Callable[[], object] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begin = self._room.begin_closing_later()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._begin()
+        super().handle_exit(sig, frame)
+
+
+def _work(settings: Settings, listener: socket.socket) -> int:
+    """Serve in this process."""
+    app = asgi(settings)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=int(settings.grace + _LAST_SECONDS),
+    )
+    server = _Server(config, room_of(app))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _nothing)  # uvicorn sends itself again what stopped it
+    server.run(sockets=[listener])
+    return 0 if server.started else 3
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """What a signal does before and after uvicorn has it."""
+
+
+def _worker(settings: Settings, listener: socket.socket) -> None:
+    """The whole of a further process."""
+    sys.exit(_work(settings, listener))
+
+
+class _Crew:
+    """Processes that share a socket: what dies is replaced, what is told to stop is waited for."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._stop = threading.Event()
+        self._context = multiprocessing.get_context("spawn")
+
+    def run(self) -> int:
+        """Keep the processes alive until a signal says to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        processes = [self._begun() for _ in range(self._settings.workers)]
+        failed = False
+        while not failed and not self._stop.wait(0.2):
+            failed = self._replaced(processes)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(self._settings.grace + 2 * _LAST_SECONDS)
+        return int(failed)
+
+    def _begun(self) -> BaseProcess:
+        process = self._context.Process(target=_worker, args=(self._settings, self._listener))
+        process.start()
+        return process
+
+    def _replaced(self, processes: list[BaseProcess]) -> bool:
+        """Replace the dead; True if one could not even begin, which the next could not either."""
+        for position, process in enumerate(processes):
+            if process.is_alive():
+                continue
+            if process.exitcode == uvicorn.config.STARTUP_FAILURE:
+                return True
+            log.error("process %s ended with status %s", process.pid, process.exitcode)
+            time.sleep(_PAUSE)
+            processes[position] = self._begun()
+        return False
