@@ -220,6 +220,7 @@ class _BlockingDoor(_Door):
         return _kin(_BlockingPieces, self._http.SyncByteStream)(source, encode)
 
     def close(self) -> None:
+        self._workers.stop_waiting()
         if self._workers.flush(GRACE):
             self.given.close()
             self.release()
@@ -254,6 +255,7 @@ class _AsyncDoor(_Door):
         return _kin(_AsyncPieces, self._http.AsyncByteStream)(source, encode)
 
     async def aclose(self) -> None:
+        self._workers.stop_waiting()
         if await self._workers.aflush(GRACE):
             await self.given.aclose()
             self.release()

@@ -28,6 +28,9 @@ log = logging.getLogger("shim")
 QUEUE = 64
 """Events that may wait for their reader before the source is slowed down."""
 
+_SPAN = 0.2
+"""Seconds for which work that is to begin later may hold up the end of a program."""
+
 PATIENCE = 5.0
 """Seconds a source waits for a reader who has stopped; then it runs on, and the events are kept."""
 
@@ -101,18 +104,44 @@ class BlockingWorkers(Process):
     def __init__(self) -> None:
         super().__init__()
         self._threads: set[threading.Thread] = set()
+        self._closing = threading.Event()
 
     def spawn(self, work: Work, *, aside: bool = False) -> None:  # noqa: ARG002 - the port's
         """Run the coroutine in a thread of its own, which the interpreter waits for at its exit."""
+        if not self._begin(self._work, work):
+            work.close()
+            log.warning("the interpreter is ending: background work is left to the next process")
+
+    def later(self, seconds: float, begin: Callable[[], Work]) -> None:
+        """Run what `begin` gives after a while, unless the door or the program ends before."""
+        self._begin(self._wait, seconds, begin)
+
+    def _begin(self, target: Callable[..., None], *args: Any) -> bool:
+        """Whether a thread could be begun; not when the interpreter is going down."""
         context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(self._work, work), name="shim")
+        thread = threading.Thread(target=context.run, args=(target, *args), name="shim")
         self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError:  # the interpreter is going down
+        except RuntimeError:
             self._threads.discard(thread)
-            work.close()
-            log.warning("the interpreter is ending: background work is left to the next process")
+            return False
+        return True
+
+    def _wait(self, seconds: float, begin: Callable[[], Work]) -> None:
+        """Wait in short spans: the interpreter waits for this thread before it ends."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and threading.main_thread().is_alive():
+            if self._closing.wait(min(left, _SPAN)):
+                break
+        if left > 0:
+            self._threads.discard(threading.current_thread())
+            return
+        self._work(begin())
+
+    def stop_waiting(self) -> None:
+        """Let nothing begin any more that was to begin later."""
+        self._closing.set()
 
     def _work(self, work: Work) -> None:
         try:
@@ -239,6 +268,8 @@ class AsyncWorkers(Process):
         self._tasks: set[asyncio.Task[None]] = set()
         self._aside: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
         self._turns = Turns()
+        self._timers: dict[asyncio.TimerHandle, asyncio.AbstractEventLoop] = {}
+        self._closing = False
 
     def owner(self) -> str:
         """The process's name, and that of the loop: its tasks end with it."""
@@ -249,6 +280,29 @@ class AsyncWorkers(Process):
         task = self._begun(work)
         if aside:
             self._aside.add(task)
+
+    def later(self, seconds: float, begin: Callable[[], Work]) -> None:
+        """Run what `begin` gives after a while: no task that waits, so none is left pending."""
+        if self._closing:
+            return
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
+
+        def due() -> None:
+            self._timers.pop(timer, None)  # type: ignore[arg-type]
+            if not self._closing:
+                self.spawn(begin(), aside=True)
+
+        timer = loop.call_later(seconds, due)
+        self._timers[timer] = loop
+
+    def stop_waiting(self) -> None:
+        """Let nothing begin any more that was to begin later."""
+        self._closing = True
+        timers, self._timers = self._timers, {}
+        for timer, loop in timers.items():
+            with suppress(RuntimeError):  # a loop that is closed begins nothing
+                loop.call_soon_threadsafe(timer.cancel)
 
     def _begun(self, work: Work) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

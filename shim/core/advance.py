@@ -18,7 +18,16 @@ from shim.core.leases import RENEW_SECONDS, leased, released
 from shim.core.lifecycle import FINAL, move
 from shim.core.ports import Batch, Request, Stream, World
 from shim.core.records import Run, Usage
-from shim.core.settling import INTERNAL, Settled, batch_of, ended, run_told, settled, stopped_short
+from shim.core.settling import (
+    INTERNAL,
+    Settled,
+    batch_of,
+    ended,
+    left_by,
+    run_told,
+    settled,
+    stopped_short,
+)
 from shim.core.wire import Event, Json, Target
 from shim.errors import Lost, ShimError, Unreachable
 from shim.translate.changes import Change, Outcome
@@ -143,7 +152,7 @@ class Worker:
                 if self._translator.outcome is not None:
                     self._last = changes
                     return
-                await self._keep(changes)
+                await self._keep(changes, payload)
                 for change in changes:
                     if (event := change.event()) is not None:
                         yield event
@@ -186,13 +195,15 @@ class Worker:
         """The id of the response, where the upstream keeps what it names."""
         return self._translator.response_id if self._world.store else None
 
-    async def _keep(self, changes: Sequence[Change]) -> None:
+    async def _keep(self, changes: Sequence[Change], payload: Json) -> None:
         known = self._run.response_id == self._kept_id
         if known and not any(change.record or change.files for change in changes):
             return
         run = replace(self._run, response_id=self._kept_id)
         self._unwritten = changes
-        await self._save(run, batch_of(changes))
+        # however the response ends, and whoever ends it: its container is known from now on
+        left = left_by(run, [payload.get("item") or {}], self._world.now())
+        await self._save(run, batch_of(changes, **left))
         self._unwritten = ()
 
     async def _check(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from shim.core.advance import Worker
 from shim.core.asking import Asking, NoBackground, OutOfTokens, Refused
+from shim.core.following import Follower
 from shim.core.leases import asked, leased, released
 from shim.core.looks import Looks
 from shim.core.ports import Batch, World
@@ -28,6 +29,7 @@ log = logging.getLogger("shim")
 
 _TIMEOUT = 30.0
 _MORE_ATTEMPTS = 5
+_GOING = ("queued", "in_progress")
 
 
 async def begin(world: World, looks: Looks, run: Run, target: Target) -> tuple[str, ...]:
@@ -82,11 +84,11 @@ class _Beginning:
 
     async def _give_way(self) -> None:
         """Stop what is not wanted any more: the run was cancelled, ended or deleted meanwhile."""
-        await self._looks.cancel_upstream(self._run, self._target)
+        output = await self._looks.cancel_upstream(self._run, self._target)
         stored = await self._world.ledger.run(self._run.thread_id, self._run.id)
         if stored is not None and stored.status == "cancelling":
             with contextlib.suppress(Lost):
-                await self._looks.end(stored, "cancelled", self._target)
+                await self._looks.end(stored, "cancelled", self._target, output=output)
 
     async def first(self) -> None:
         """Store that the request goes out, then send it once."""
@@ -135,3 +137,5 @@ class _Beginning:
         )
         self._run = await self._world.ledger.save_run(self._run, Batch())
         await self._looks.told(self._run, response, self._target)
+        if response.get("status") in _GOING:
+            Follower(self._world, self._looks).follow(self._run, self._target)

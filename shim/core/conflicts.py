@@ -31,9 +31,10 @@ def unknown(kind: str, object_id: str) -> ApiError:
     return ApiError(404, f"No {kind} found with id '{object_id}'.")
 
 
-def no_such_file(file_id: str) -> ApiError:
-    """A 404 for a file, in the words of the Files API."""
-    return ApiError(404, f"No such File object: {file_id}", param="id")
+def no_such_file(file_id: str, why: str | None = None) -> ApiError:
+    """A 404 for a file, in the words of the Files API, and why where there is something to say."""
+    more = f" ({why})" if why else ""
+    return ApiError(404, f"No such File object: {file_id}{more}", param="id")
 
 
 def busy_for_messages(run: Run) -> ApiError:

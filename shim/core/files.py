@@ -6,6 +6,7 @@ Only ids of shim's own come here; all other files are the upstream's. Knows no c
 from __future__ import annotations
 
 from shim.core import conflicts, objects
+from shim.core.expiry import expire, expires_at
 from shim.core.keeping import Keeper
 from shim.core.ports import World
 from shim.core.records import File
@@ -29,7 +30,8 @@ class Files:
 
     async def retrieve(self, asked: Asked) -> Reply:
         """GET a file's object."""
-        return Reply(body=objects.file(await self._present(asked)))
+        file = await self._present(asked)
+        return Reply(body=objects.file(file, expires_at(file, self._world.files_days)))
 
     async def content(self, asked: Asked) -> Reply:
         """GET a file's bytes."""
@@ -58,9 +60,16 @@ class Files:
         return await self._keeper.copied(file, asked.target) if file.status == "pending" else file
 
     async def _find(self, asked: Asked) -> File:
+        now = self._world.now()
         file = await self._world.ledger.file(asked.tenant, asked.id("file"))
         if file is None:
             raise conflicts.no_such_file(asked.id("file"))
+        days = self._world.files_days
+        over = file.status == "kept" and (expires_at(file, days) or now) < now
+        if over:
+            file = await expire(self._world.ledger, self._world.contents, file, days)
+        if file.status == "expired":
+            raise conflicts.no_such_file(file.id, file.problem)
         return file
 
 

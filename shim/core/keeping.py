@@ -1,22 +1,24 @@
 """Keeps what code made: images at once, files of containers by copying them.
 
 A container dies with all it holds after some idle minutes. So a copy begins as soon as the step or
-message that names the file is stored; one that was not finished is taken up by whoever looks at the
-thread or asks for the file, with the credentials of that call. Knows no endpoint.
+message that names the file is stored, and when a response that ran code has ended, its container is
+looked through for what else it left. What was not finished is taken up by whoever looks at the
+thread or asks for the file, with the credentials of that call.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 
+from shim.core.expiry import sweep
+from shim.core.listings import MOST_UNNAMED, Gone, Unlisted, is_gone, listed, placed, unnamed, words
 from shim.core.ports import Batch, Request, World
-from shim.core.records import ACTIVE, File, Run
-from shim.core.wire import Json, Target
+from shim.core.records import ACTIVE, File, Listing, Run
+from shim.core.wire import Target
 from shim.errors import Lost, ShimError, Unreachable
-from shim.translate.failures import error_of, is_container_gone
 
 __all__ = ["Keeper"]
 
@@ -24,10 +26,16 @@ log = logging.getLogger("shim")
 
 _TIMEOUT = 120.0
 _ATTEMPTS = 3
-_CONTAINER_SECONDS = 20 * 60
-_GONE = "its container had expired, or no longer had it, before it could be copied"
 _PAUSE = 5.0
 """Seconds until a copy that failed is tried again by a look."""
+_SWEEP_SECONDS = 600.0
+
+_GONE = "its container had expired, or no longer had it, before it could be copied"
+_UNSEEN = (
+    "what else the code made could not be looked for: its container had expired, or was deleted, "
+    "before"
+)
+_MORE = "{0} more files that the code made and the answer does not name were not kept"
 
 
 class _TooLarge(ShimError):
@@ -39,49 +47,126 @@ class Keeper:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._copying = world.in_hand.copying
 
     async def save(self, run: Run, batch: Batch, target: Target) -> Run:
         """Write a move of a run; contents are put before, copies begin after it."""
         files = [await self._ready(file) for file in batch.files]
-        notes = [_note(file) for file in files if file.status == "lost"]
-        noted = run.with_notes(notes)
+        rests = run.status not in ACTIVE or run.status == "requires_action"
+        looks = rests and any(tool["type"] == "code_interpreter" for tool in run.tools)
+        known = await self._world.ledger.files(run.thread_id) if looks else []
+        noted = run.with_notes(_notes(run.id, [*known, *files]))
         saved = await self._world.ledger.save_run(noted, replace(batch, files=files))
-        if any(file.status == "pending" for file in files):
+        if looks or any(file.status == "pending" and file.source_id for file in files):
             self._world.workers.spawn(self._copy_all(run.thread_id, target), aside=True)
         return saved
 
     async def resume(self, thread_id: str, target: Target) -> None:
         """Begin again what copies of the thread's files were not finished."""
-        if any(map(self._is_due, await self._world.ledger.pending_files(thread_id))):
+        owed = await self._world.ledger.owed(thread_id)
+        keys = [file.id if file.source_id else file.container_id for file in owed.files]
+        keys += [listing.container_id for listing in owed.listings]
+        if any(map(self._is_due, keys)):
             self._world.workers.spawn(self._copy_all(thread_id, target), aside=True)
 
     async def copied(self, file: File, target: Target) -> File:
         """A pending file, copied from its container if that can be done now."""
-        copying = self._world.copying
-        copying[file.id] = self._world.now() + _TIMEOUT
+        if file.source_id is None:
+            await self._look_through(str(file.container_id), file.thread_id, target)
+            known = await self._world.ledger.files(file.thread_id)
+            file = next((each for each in known if each.id == file.id), file)
+        if file.status != "pending" or file.source_id is None:
+            return file
+        self._copying[file.id] = self._world.now() + _TIMEOUT
         try:
             after = await self._fetched(file, target)
             if after != file:
                 await self._write(after)
         finally:
-            copying[file.id] = self._world.now() + _PAUSE
+            self._copying[file.id] = self._world.now() + _PAUSE
         if after.status != "pending":
-            del copying[file.id]
+            del self._copying[file.id]
         return after
+
+    async def leave(self, thread_id: str, target: Target) -> None:
+        """Before a thread and its container are deleted: have copies of all its files."""
+        for file in (await self._world.ledger.owed(thread_id)).files:
+            after = await self.copied(file, target)
+            if after.status == "pending":
+                log.warning("%s is deleted, and %s", thread_id, _note(after))
 
     async def drop(self, file: File) -> None:
         """Delete a file and its content."""
-        await self._world.contents.delete(file.id)
         await self._world.ledger.delete_file(file.id)
+        await self._world.contents.delete(file.id)
 
     async def _copy_all(self, thread_id: str, target: Target) -> None:
-        for file in await self._world.ledger.pending_files(thread_id):
-            if self._is_due(file):
+        owed = await self._world.ledger.owed(thread_id)
+        containers = [listing.container_id for listing in owed.listings]
+        containers += [str(file.container_id) for file in owed.files if file.source_id is None]
+        for container_id in filter(self._is_due, dict.fromkeys(containers)):
+            await self._look_through(container_id, thread_id, target)
+        for file in (await self._world.ledger.owed(thread_id)).files:
+            if file.source_id is not None and self._is_due(file.id):
                 await self.copied(file, target)
 
-    def _is_due(self, file: File) -> bool:
-        """Whether no copy of the file is on its way, and none failed just now."""
-        return self._world.copying.get(file.id, 0.0) <= self._world.now()
+    def _is_due(self, key: str | None) -> bool:
+        """Whether nobody is at a file or container now, and no try failed just before."""
+        return self._copying.get(key or "", 0.0) <= self._world.now()
+
+    # containers
+
+    async def _look_through(self, container_id: str, thread_id: str, target: Target) -> None:
+        """Find the files that answers name by their paths, and those that they do not name."""
+        self._copying[container_id] = self._world.now() + _TIMEOUT
+        try:
+            if await self._looked_through(container_id, thread_id, target):
+                del self._copying[container_id]
+                return
+        except Lost:
+            log.debug("%s was looked through by somebody else", container_id)
+        self._copying[container_id] = self._world.now() + _PAUSE
+
+    async def _looked_through(self, container_id: str, thread_id: str, target: Target) -> bool:
+        """Whether nothing is left to be found out of a container."""
+        owed = await self._world.ledger.owed(thread_id)
+        listings = [each for each in owed.listings if each.container_id == container_id]
+        files = [
+            file
+            for file in owed.files
+            if file.container_id == container_id and file.source_id is None
+        ]
+        moments = [each.created_at for each in listings] + [each.created_at for each in files]
+        age = self._world.now() - max(moments, default=0)
+        try:
+            found = await listed(self._world, container_id, age, target)
+        except Unlisted as error:
+            log.warning("%s could not be looked through: %s", container_id, error)
+            return False
+        except Gone:
+            for file in files:
+                await self._write(replace(file, status="lost", problem=_GONE))
+            await self._world.ledger.save_found(listings, [])
+            for listing in listings:
+                await self._tell(thread_id, listing.run_id, [_UNSEEN])
+            return True
+        for file in files:
+            await self._write(placed(file, found))
+        if listings:
+            known = await self._world.ledger.files(thread_id)
+            await self._find(listings, unnamed(listings[-1], known, found, self._world.now()))
+        return True
+
+    async def _find(self, listings: Sequence[Listing], found: Sequence[File]) -> None:
+        """Keep what the code made besides what its answer names, and tell of it on the run."""
+        kept, last = found[:MOST_UNNAMED], listings[-1]
+        await self._world.ledger.save_found(listings, kept)
+        notes = list(_notes(last.run_id, kept))
+        if len(found) > len(kept):
+            notes.append(_MORE.format(len(found) - len(kept)))
+        await self._tell(last.thread_id, last.run_id, notes)
+
+    # contents
 
     async def _fetched(self, file: File, target: Target) -> File:
         """The file once its content was asked for; a connection that breaks is tried again."""
@@ -100,17 +185,9 @@ class Keeper:
         async with aclosing(await self._world.upstream.download(request)) as download:
             if download.status < 400:
                 return await self._put(file, download.chunks(), download.size)
-            if self._is_gone(file, download.status, download.body):
-                problem = (
-                    "its container had expired, or no longer had it, before it could be copied"
-                )
-                return replace(file, status="lost", problem=problem)
-            return replace(file, problem=_words(download.status, download.body))
-
-    def _is_gone(self, file: File, status: int, body: Json) -> bool:
-        """Whether the file cannot be had any more; a 404 that says no more may be of the moment."""
-        old = self._world.now() - file.created_at > _CONTAINER_SECONDS
-        return (status in (404, 410) and old) or is_container_gone(status, body)
+            if is_gone(download.status, download.body, self._world.now() - file.created_at):
+                return replace(file, status="lost", problem=_GONE)
+            return replace(file, problem=words(download.status, download.body))
 
     async def _ready(self, file: File) -> File:
         """The file as it is stored: what came with its content is kept already."""
@@ -130,6 +207,7 @@ class Keeper:
                 log.exception("%s could not be kept", file.id)
                 status = "lost" if file.source_id is None else "pending"
                 return replace(file, status=status, problem=f"it could not be written: {error}")
+        await self._sweep()
         return replace(file, size=size, status="kept", problem=None)
 
     async def _capped(
@@ -146,6 +224,15 @@ class Keeper:
                 raise _TooLarge(f"files of more than {most} bytes are not kept")
             yield chunk
 
+    async def _sweep(self) -> None:
+        """Make room now and then, as a file comes in: of those whose time is over."""
+        world = self._world
+        if world.files_days and world.in_hand.sweep_at <= world.now():
+            world.in_hand.sweep_at = world.now() + _SWEEP_SECONDS
+            await sweep(world.ledger, world.contents, world.files_days, world.now())
+
+    # what is told
+
     async def _write(self, file: File) -> None:
         try:
             await self._world.ledger.save_file(file)
@@ -154,24 +241,31 @@ class Keeper:
             return
         if file.status == "lost":
             log.warning("run %s: %s", file.run_id, _note(file))
-            await self._tell(file)
+            await self._tell(file.thread_id, file.run_id, [_note(file)])
 
-    async def _tell(self, file: File) -> None:
-        """Note on an ended run that a file of it is lost."""
-        run = await self._world.ledger.run(file.thread_id, file.run_id)
-        if run is not None and run.status not in ACTIVE:
+    async def _tell(self, thread_id: str, run_id: str, notes: Sequence[str]) -> None:
+        """Note something on an ended run; one that goes on takes its notes when it rests."""
+        for _ in range(_ATTEMPTS):
+            run = await self._world.ledger.run(thread_id, run_id)
+            if run is None or run.status in ACTIVE or run.with_notes(notes) == run:
+                return
             with suppress(Lost):
-                noted = replace(run, notes=(*run.notes, _note(file)))
-                await self._world.ledger.save_run(noted, Batch())
+                await self._world.ledger.save_run(run.with_notes(notes), Batch())
+                return
+
+
+def _notes(run_id: str, files: Iterable[File]) -> Iterable[str]:
+    """What is to be said of the files of a run: which are lost, and which no answer names."""
+    for file in files:
+        if file.run_id == run_id and file.status not in ("deleted", "expired"):
+            if not file.named:
+                yield f"the code made {file.filename} ({file.id}), which the answer does not name"
+            if file.status == "lost":
+                yield _note(file)
 
 
 def _note(file: File) -> str:
     return f"{file.filename} ({file.id}) is not kept: {file.problem}"
-
-
-def _words(status: int, body: Json) -> str:
-    said = error_of(body).get("message") or ""
-    return f"the upstream answered {status}: {said}"[:500]
 
 
 async def _one(content: bytes) -> AsyncGenerator[bytes, None]:

@@ -35,6 +35,12 @@ _ALL = 1_000_000
 _NOT_THERE = frozenset({400, 404, 405, 410, 501})
 """How servers say that they do not have a response, or do not keep any."""
 
+_NOT_ALLOWED = frozenset({401, 403})
+_FORBIDDEN = (
+    "the upstream refused the key of a call that looked at the run's response ({0}); until it "
+    "expires, the run waits to be looked at with a key that may see it"
+)
+
 _ENDED = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 _ABANDONED = {
@@ -84,13 +90,24 @@ class Looks:
             # somebody else moved it: what they made of it is as fresh as can be
             return await self._world.ledger.run(run.thread_id, run.id) or run
 
-    async def end(self, run: Run, ending: str, target: Target, error: Json | None = None) -> Run:
-        """End a run that nobody works on, and close what it left open."""
+    async def end(
+        self,
+        run: Run,
+        ending: str,
+        target: Target,
+        error: Json | None = None,
+        output: Sequence[Json] = (),
+    ) -> Run:
+        """End a run that nobody works on, and close what it left open.
+
+        `output` is what the upstream gave of its last response.
+        """
         now = self._world.now()
         steps = await self._world.ledger.open_steps(run.id)
         messages = await self._world.ledger.open_messages(run.id)
         changes = closings(ending, steps, messages, now, error)
-        return await self._save(ended(run, ending, changes, now, error=error), target)
+        after = ended(run, ending, changes, now, error=error, output=output)
+        return await self._save(after, target)
 
     async def _look(self, run: Run, target: Target) -> Run:
         now = self._world.now()
@@ -125,9 +142,19 @@ class Looks:
             ending, error_of_run = ("expired", None) if late else ("failed", _VANISHED)
             return await self.end(run, ending, target, error_of_run)
         if answer.status >= 400:
-            log.warning("run %s: the upstream answered %s", run.id, answer.status)
-            return await self.end(run, "expired", target) if late else run
+            return await self._unseen(run, answer.status, target, late=late)
         return await self._take(run, answer.body, target, late=late)
+
+    async def _unseen(self, run: Run, status: int, target: Target, *, late: bool) -> Run:
+        """The upstream did not say how far the run is: it may say it to the next who asks."""
+        if late:
+            return await self.end(run, "expired", target)
+        if status not in _NOT_ALLOWED:
+            log.warning("run %s: the upstream answered %s", run.id, status)
+            return run
+        noted = run.with_notes([_FORBIDDEN.format(status)])
+        log.warning("run %s on %s: %s", run.id, run.thread_id, _FORBIDDEN.format(status))
+        return run if noted == run else await self._world.ledger.save_run(noted, Batch())
 
     async def told(self, run: Run, response: Json, target: Target) -> None:
         """Take in the answer to a request that may hold the whole response already."""
@@ -140,15 +167,15 @@ class Looks:
         completed_at = _moment(response.get("completed_at"), run, self._world.now())
         if status in ("queued", "in_progress"):
             if late:
-                await self.cancel_upstream(run, target)
-                return await self.end(run, "expired", target)
+                output = await self.cancel_upstream(run, target) or output_of(response)
+                return await self.end(run, "expired", target, output=output)
             if status == "in_progress" and run.status == "queued":
                 moved = move(run, "start", self._world.now())
                 return await self._world.ledger.save_run(moved, Batch())
             return run
         too_late = completed_at is not None and completed_at > run.expires_at
         if late and (too_late or status not in _ENDED):
-            return await self.end(run, "expired", target)
+            return await self.end(run, "expired", target, output=output_of(response))
         return await self._settle(run, response, completed_at or self._world.now(), target)
 
     async def _settle(self, run: Run, response: Json, when: float, target: Target) -> Run:
@@ -183,21 +210,31 @@ class Looks:
         messages = await self._world.ledger.messages(run.thread_id, of_run)
         return [step for step in steps if step.turn == run.sent], messages
 
-    async def cancel_upstream(self, run: Run, target: Target) -> None:
-        """Ask the upstream to stop; whatever it answers, the run ends here."""
+    async def cancel_upstream(self, run: Run, target: Target) -> Sequence[Json]:
+        """Ask the upstream to stop; whatever it answers, the run ends here.
+
+        Gives the output that the response had by then, as far as the answer tells.
+        """
         if run.response_id is None or not run.background:
-            return
+            return ()
         path = f"/responses/{run.response_id}/cancel"
+        request = Request("POST", path, target, timeout=_GET_TIMEOUT)
         try:
-            await self._world.upstream.send(Request("POST", path, target, timeout=_GET_TIMEOUT))
+            return output_of((await self._world.upstream.send(request)).body)
         except Unreachable as error:
             log.warning("run %s: cancelling at the upstream failed: %s", run.id, error)
+            return ()
 
     async def _save(self, after: Settled, target: Target) -> Run:
         saved = await self._keeper.save(after.run, after.batch, target)
         log.info("run %s on %s: %s", saved.id, saved.thread_id, saved.status)
         self._world.conversations.drain(saved.thread_id, target)
         return saved
+
+
+def output_of(response: Json) -> Sequence[Json]:
+    """The items of a response as far as it has any."""
+    return [item for item in response.get("output") or () if isinstance(item, dict)]
 
 
 def _moment(given: object, run: Run, latest: float) -> float | None:

@@ -212,7 +212,7 @@ def _without_texts(call: Json) -> Json:
 _FILE_STATUS = {"pending": "uploaded", "kept": "processed", "lost": "error"}
 
 
-def file(record: File) -> Json:
+def file(record: File, expires_at: int | None) -> Json:
     """The object of a file that code made (spec 3.5)."""
     return {
         "object": "file",
@@ -221,7 +221,7 @@ def file(record: File) -> Json:
         "filename": record.filename,
         "bytes": record.size or 0,
         "created_at": record.created_at,
-        "expires_at": None,
+        "expires_at": expires_at,
         "status": _FILE_STATUS[record.status],
         "status_details": record.problem,
     }

@@ -18,7 +18,7 @@ from collections.abc import (
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
+from shim.core.records import Assistant, Container, File, Listing, Message, Run, Step, Thread
 from shim.core.wire import Event, Json, Target
 
 if TYPE_CHECKING:
@@ -32,8 +32,10 @@ __all__ = [
     "Conversations",
     "Dialect",
     "Download",
+    "InHand",
     "Ledger",
     "Mirror",
+    "Owed",
     "Request",
     "Resources",
     "Stream",
@@ -159,6 +161,10 @@ class Workers(Protocol):
         """
         ...
 
+    def later(self, seconds: float, begin: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin work aside after a while; never if its door is closed or the program ends first."""
+        ...
+
     def carry(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Hand on events such that their source runs to its end even if the caller goes away."""
         ...
@@ -209,8 +215,9 @@ class Resources:
 class Batch:
     """What is written together with a move of a run (or the making of a thread or messages).
 
-    `files` are new or there already. `container` is the one that the thread's code ran in.
-    `resources` are what messages bring to their thread.
+    `files` are new or there already. `container` is the one that the thread's code ran in,
+    `listings` say which are to be looked through, and may be there already too. `resources` are
+    what messages bring to their thread.
     """
 
     new: Sequence[Message | Step] = ()
@@ -221,6 +228,18 @@ class Batch:
     files: Sequence[File] = ()
     container: Container | None = None
     resources: Resources | None = None
+    listings: Sequence[Listing] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is still to be fetched for a thread: files, and containers to be looked through.
+
+    A container is looked through once the response whose code ran in it has ended.
+    """
+
+    files: Sequence[File] = ()
+    listings: Sequence[Listing] = ()
 
 
 class Ledger(Protocol):
@@ -284,11 +303,27 @@ class Ledger(Protocol):
     async def open_steps(self, run_id: str) -> list[Step]: ...
     async def open_messages(self, run_id: str) -> list[Message]: ...
 
-    async def file(self, tenant: str, file_id: str) -> File | None: ...
-    async def files(self, thread_id: str) -> list[File]: ...
-    async def pending_files(self, thread_id: str) -> list[File]: ...
-    async def save_file(self, record: File) -> None: ...
+    async def file(self, tenant: str, file_id: str) -> File | None:
+        """A file that is not deleted; it may outlast its thread."""
+        ...
+
+    async def files(self, thread_id: str) -> list[File]:
+        """The files that the thread's code made, deleted ones too."""
+        ...
+
+    async def owed(self, thread_id: str) -> Owed: ...
+    async def save_file(self, record: File) -> None:
+        """Only while it is not deleted."""
+        ...
+
     async def delete_file(self, file_id: str) -> None: ...
+    async def save_found(self, listings: Sequence[Listing], found: Sequence[File]) -> None:
+        """Only while none of the containers has been looked through by somebody else."""
+        ...
+
+    async def kept_before(self, moment: float, limit: int) -> list[File]:
+        """Files of all tenants that were made before a moment and are still kept."""
+        ...
 
     async def container(self, thread_id: str) -> Container | None: ...
     async def save_container(self, thread_id: str, container: Container | None) -> None: ...
@@ -344,6 +379,20 @@ class Conversations(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class InHand:
+    """What this process has in hand besides runs, so that it is not begun twice.
+
+    `copying`: files and containers, by id, and when a look may try each again. `following`: runs,
+    and until when each is surely followed. `sweep_at`: when files may be looked through again for
+    those whose time is over.
+    """
+
+    copying: dict[str, float] = field(default_factory=dict)
+    following: dict[str, float] = field(default_factory=dict)
+    sweep_at: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """All that the core is given: its ports, and the settings that change what runs send."""
@@ -360,5 +409,6 @@ class World:
     models: Mapping[str, str] = field(default_factory=dict)
     most_bytes: int = 100_000_000
     """How large a file may be to be kept."""
-    copying: dict[str, float] = field(default_factory=dict)
-    """The files that this process copies, and when a look may try each again."""
+    files_days: int = 0
+    """How many days a file is kept; 0 until it is deleted."""
+    in_hand: InHand = field(default_factory=InHand)

@@ -15,6 +15,7 @@ __all__ = [
     "Assistant",
     "Container",
     "File",
+    "Listing",
     "Message",
     "Run",
     "Step",
@@ -97,9 +98,10 @@ class Container:
 class File:
     """A file that code made in a run, and whether shim has its content.
 
-    `status` is pending (it is to be copied from its container, where it is `source_id`), kept, or
-    lost, with the `problem`. Of a file that an answer names by its `path` alone, the `source_id` is
-    found out before it is copied. `content` is there only until it is put where contents are kept.
+    `status` is pending (it is to be copied from its container, where it is `source_id`), kept, lost
+    with the `problem`, expired, or deleted. Of a file that an answer names by its `path` alone, the
+    `source_id` is found out before it is copied; one that no answer names or shows is not `named`.
+    `content` is there only until it is put where contents are kept.
     """
 
     id: str
@@ -111,9 +113,21 @@ class File:
     container_id: str | None = None
     source_id: str | None = None
     path: str = ""
+    named: bool = True
     status: str = "pending"
     problem: str | None = None
     content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A container in which a response of a run ran code, to be looked through for what it left."""
+
+    thread_id: str
+    run_id: str
+    turn: int
+    container_id: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

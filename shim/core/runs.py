@@ -256,10 +256,10 @@ class Runs:
         await begin(self._world, self._looks, run, target)
 
     async def _cancel_at_once(self, was: Run, run: Run, target: Target) -> None:
-        if was.status != "requires_action":  # there the response has ended already
-            await self._looks.cancel_upstream(run, target)
+        ended = was.status == "requires_action"  # there the response has ended already
+        output = () if ended else await self._looks.cancel_upstream(run, target)
         try:
-            await self._looks.end(run, "cancelled", target)
+            await self._looks.end(run, "cancelled", target, output=output)
         except Lost:
             return  # another look ended it
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from shim.core.lifecycle import FINAL, move
 from shim.core.objects import run_event
 from shim.core.ports import Batch, Mirror
-from shim.core.records import Container, File, Message, Run, Step
+from shim.core.records import Container, File, Listing, Message, Run, Step
 from shim.core.wire import Event, Json
 from shim.translate.changes import Change, Outcome
 from shim.translate.closing import ENDINGS, ended_message, ended_step
@@ -20,6 +20,7 @@ __all__ = [
     "batch_of",
     "closings",
     "ended",
+    "left_by",
     "run_told",
     "settled",
     "stopped_short",
@@ -85,7 +86,7 @@ def settled(
             error = _UPSTREAM_CANCELLED if kind == "cancelled" else outcome.error
             changes += translator.abort("failed", now, error)
             return ended(run, "failed", changes, now, error=error, outcome=outcome)
-    return _written(run, changes, outcome.items)
+    return _written(run, changes, outcome.items, left_by(run, outcome.items, now))
 
 
 def ended(
@@ -96,17 +97,22 @@ def ended(
     *,
     error: Json | None = None,
     outcome: Outcome | None = None,
+    output: Sequence[Json] = (),
 ) -> Settled:
-    """The run, failed, cancelled or expired; `changes` close what was open."""
+    """The run, failed, cancelled or expired; `changes` close what was open.
+
+    `output` is what the upstream gave of a response whose end is not carried over.
+    """
     details = {"last_error": error} if ending == "failed" else {}
     run = move(run, _MOVES[ending], now, **details)
-    return _written(run, changes, outcome.items if outcome else ())
+    items = outcome.items if outcome else ()
+    return _written(run, changes, items, left_by(run, items or output, now))
 
 
 def stopped_short(run: Run, limit: str, now: float) -> Settled:
     """The run, incomplete because a limit leaves no room for another response."""
     run = move(run, "stop_short", now, incomplete_details={"reason": limit})
-    return _written(run, (), ())
+    return _written(run, (), (), {})
 
 
 def closings(
@@ -126,26 +132,36 @@ def closings(
     ]
 
 
-def _written(run: Run, changes: Sequence[Change], items: Sequence[Json]) -> Settled:
+def _written(
+    run: Run, changes: Sequence[Change], items: Sequence[Json], left: dict[str, object]
+) -> Settled:
     mirror = [Mirror("run", {"run_id": run.id})] if run.status in FINAL else []
     response_id = run.response_id if items else None
-    container = _container(run, items)
-    batch = batch_of(
-        changes, items=items, response_id=response_id, mirror=mirror, container=container
-    )
+    batch = batch_of(changes, items=items, response_id=response_id, mirror=mirror, **left)
     told = [event for change in changes if (event := change.event()) is not None]
     return Settled(run, batch, [*told, run_told(run)])
 
 
-def _container(run: Run, items: Sequence[Json]) -> Container | None:
-    """The container that the run's code ran in last, with the files that a new one is given."""
+def left_by(run: Run, items: Iterable[Json], now: float) -> dict[str, object]:
+    """What code among the items leaves, as fields of a Batch: the container that it ran in last.
+
+    All that it ran in are to be looked through. A new container is given the run's files.
+    """
     used = [
-        item["container_id"]
+        str(item["container_id"])
         for item in items
         if item.get("type") == "code_interpreter_call" and item.get("container_id")
     ]
+    if not used:
+        return {}
     files = run.tool_resources.get("code_interpreter", {}).get("file_ids") or ()
-    return Container(str(used[-1]), tuple(files)) if used else None
+    return {
+        "container": Container(used[-1], tuple(files)),
+        "listings": [
+            Listing(run.thread_id, run.id, run.sent, container_id, int(now))
+            for container_id in dict.fromkeys(used)
+        ],
+    }
 
 
 def _required(calls: Sequence[Json]) -> Json:

@@ -75,8 +75,7 @@ class Threads:
     async def delete(self, asked: Asked) -> Reply:
         """DELETE /threads/{thread_id}, with all that hangs on it."""
         record = await self.find(asked)
-        for file in await self._world.ledger.files(record.id):
-            await self._keeper.drop(file)
+        await self._keeper.leave(record.id, asked.target)
         try:
             await self._world.ledger.delete_thread(record.id)
         except Lost:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 _THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
-_TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items", "files")
+_TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items", "listings")
+_NOT_KEPT = "DELETE FROM files WHERE thread_id = :thread AND status <> 'kept'"
 _WAITS_NO_MORE = "DELETE FROM outbox WHERE thread_id = :thread"
 _DELETE_LATER = (
     "INSERT INTO outbox SELECT id, next_position, 'delete_thread', :leftovers, 0 FROM threads "
@@ -126,7 +127,7 @@ class Ledger(MadeFiles):
         await self._database.execute(
             *(Statement(sql, params) for sql in (_WAITS_NO_MORE, _MIRROR_LATER, _DELETE_LATER)),
             Statement("DELETE FROM threads WHERE id = :thread", params, expect=1),
-            *(Statement(sql, params) for sql in delete),
+            *(Statement(sql, params) for sql in (*delete, _NOT_KEPT)),
         )
 
     async def made_stores(self, thread_id: str) -> list[str]:

@@ -1,15 +1,31 @@
-"""The files that code made, and the containers in which it ran, as SQL. Knows no contents."""
+"""The ledger's part for what code left: files, containers, and what is still to be fetched.
+
+Knows SQL and tables, and that a file outlasts its thread. Reads and writes no content.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from shim.core.records import Container, File
+from shim.core.ports import Owed
+from shim.core.records import Container, File, Listing
 from shim.storage.codec import dump, load, pack, unpack
 from shim.storage.sqlite import Database, Row, Statement
+from shim.storage.statements import listed, new_file
 
 __all__ = ["MadeFiles"]
+
+_OWED_FILES = "SELECT * FROM files WHERE thread_id = :thread AND status = 'pending'"
+_OWED_LISTINGS = (
+    "SELECT l.* FROM listings l JOIN runs r ON r.id = l.run_id WHERE l.thread_id = :thread "
+    "AND r.status NOT IN ('queued', 'in_progress', 'cancelling')"
+)
+# while its thread lives, a deleted file is remembered: its container would give it back as new
+_FORGET = (
+    "DELETE FROM files WHERE id = :id "
+    "AND NOT EXISTS (SELECT 1 FROM threads WHERE threads.id = files.thread_id)"
+)
 
 
 class MadeFiles:
@@ -27,10 +43,7 @@ class MadeFiles:
         await self._database.execute(Statement(sql, {"id": row_id, **values}, expect=1))
 
     async def file(self, tenant: str, file_id: str) -> File | None:
-        sql = (
-            "SELECT f.* FROM files f JOIN threads t ON t.id = f.thread_id "
-            "WHERE f.id = :id AND t.tenant = :tenant"
-        )
+        sql = "SELECT * FROM files WHERE id = :id AND tenant = :tenant AND status <> 'deleted'"
         rows = await self._rows(sql, id=file_id, tenant=tenant)
         return unpack(File, rows[0]) if rows else None
 
@@ -38,17 +51,34 @@ class MadeFiles:
         rows = await self._rows("SELECT * FROM files WHERE thread_id = :thread", thread=thread_id)
         return [unpack(File, row) for row in rows]
 
-    async def pending_files(self, thread_id: str) -> list[File]:
-        sql = "SELECT * FROM files WHERE thread_id = :thread AND status = 'pending'"
-        rows = await self._rows(sql, thread=thread_id)
-        return [unpack(File, row) for row in rows]
+    async def owed(self, thread_id: str) -> Owed:
+        params = {"thread": thread_id}
+        files, listings = await self._database.execute(
+            Statement(_OWED_FILES, params), Statement(_OWED_LISTINGS, params)
+        )
+        return Owed([unpack(File, row) for row in files], list(map(_listing, listings)))
 
     async def save_file(self, record: File) -> None:
-        await self._set("files", record.id, status=record.status, data=pack(record))
+        sql = (
+            "UPDATE files SET status = :status, data = :data WHERE id = :id AND status <> 'deleted'"
+        )
+        params = {"id": record.id, "status": record.status, "data": pack(record)}
+        await self._database.execute(Statement(sql, params, expect=1))
 
     async def delete_file(self, file_id: str) -> None:
-        sql = "DELETE FROM files WHERE id = :id"
-        await self._database.execute(Statement(sql, {"id": file_id}))
+        params = {"id": file_id}
+        await self._database.execute(
+            Statement("UPDATE files SET status = 'deleted' WHERE id = :id", params),
+            Statement(_FORGET, params),
+        )
+
+    async def save_found(self, listings: Sequence[Listing], found: Sequence[File]) -> None:
+        await self._database.execute(*map(listed, listings), *map(new_file, found))
+
+    async def kept_before(self, moment: float, limit: int) -> list[File]:
+        sql = "SELECT * FROM files WHERE status = 'kept' AND made_at < :moment LIMIT :limit"
+        rows = await self._rows(sql, moment=moment, limit=limit)
+        return [file for row in rows if (file := unpack(File, row)).created_at < moment]
 
     async def container(self, thread_id: str) -> Container | None:
         sql = "SELECT container_id, container_files FROM threads WHERE id = :thread"
@@ -61,3 +91,9 @@ class MadeFiles:
         files = None if container is None else dump(list(container.files))
         key = None if container is None else container.id
         await self._set("threads", thread_id, container_id=key, container_files=files)
+
+
+def _listing(row: Row) -> Listing:
+    return Listing(
+        row["thread_id"], row["run_id"], row["turn"], row["container_id"], row["created_at"]
+    )

@@ -89,7 +89,19 @@ CREATE TABLE made_stores (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS, _MADE_STORES)
+# files outlast their threads, so they have a tenant of their own
+_LISTINGS = """
+ALTER TABLE files ADD COLUMN tenant TEXT;
+ALTER TABLE files ADD COLUMN made_at BIGINT NOT NULL DEFAULT 0;
+UPDATE files SET tenant = (SELECT tenant FROM threads WHERE threads.id = files.thread_id);
+CREATE INDEX files_by_age ON files (status, made_at);
+CREATE TABLE listings (
+  thread_id TEXT NOT NULL, run_id TEXT NOT NULL, turn INTEGER NOT NULL, container_id TEXT NOT NULL,
+  created_at BIGINT NOT NULL, PRIMARY KEY (thread_id, run_id, turn, container_id)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS, _MADE_STORES, _LISTINGS)
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 
 

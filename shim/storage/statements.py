@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from shim.core.ports import Batch, Mirror, Resources
-from shim.core.records import Assistant, Container, File, Message, Run, Step, Thread
+from shim.core.records import Assistant, Container, File, Listing, Message, Run, Step, Thread
 from shim.storage.codec import dump, pack
 from shim.storage.sqlite import Statement
 
@@ -20,8 +20,10 @@ __all__ = [
     "attached",
     "changed",
     "left_in",
+    "listed",
     "moved_run",
     "new_assistant",
+    "new_file",
     "new_thread",
     "placed",
     "stores_made_for",
@@ -174,11 +176,12 @@ def changed(record: Message | Step) -> Statement:
 
 
 def left_in(thread_id: str, batch: Batch) -> list[Statement]:
-    """What a run's code left behind: its files, and the container that it ran in.
+    """What a run's code left behind: files, the container, and those to be looked through.
 
     A container that is known already keeps the list of the files that it was given.
     """
-    statements = [_new_file(record) for record in batch.files]
+    statements = [new_file(record) for record in batch.files]
+    statements += [Statement(_LIST_LATER, _named(listing)) for listing in batch.listings]
     if batch.container is not None:
         sql = (
             "UPDATE threads SET container_files = CASE WHEN container_id = :container "
@@ -188,15 +191,45 @@ def left_in(thread_id: str, batch: Batch) -> list[Statement]:
     return statements
 
 
-def _new_file(record: File) -> Statement:
+_LIST_LATER = (
+    "INSERT INTO listings VALUES (:thread, :run, :turn, :container, :created_at) "
+    "ON CONFLICT DO NOTHING"
+)
+
+
+def _named(listing: Listing) -> dict[str, object]:
+    return {
+        "thread": listing.thread_id,
+        "run": listing.run_id,
+        "turn": listing.turn,
+        "container": listing.container_id,
+        "created_at": listing.created_at,
+    }
+
+
+def listed(listing: Listing) -> Statement:
+    """The container has been looked through, by nobody else before."""
     return Statement(
-        "INSERT INTO files VALUES (:id, :thread, :run, :status, :data) ON CONFLICT DO NOTHING",
+        "DELETE FROM listings WHERE thread_id = :thread AND run_id = :run AND turn = :turn "
+        "AND container_id = :container",
+        _named(listing),
+        expect=1,
+    )
+
+
+def new_file(record: File) -> Statement:
+    """A file of the thread's tenant, if it is not there yet."""
+    return Statement(
+        "INSERT INTO files (id, thread_id, run_id, status, data, tenant, made_at) "
+        "VALUES (:id, :thread, :run, :status, :data, "
+        "(SELECT tenant FROM threads WHERE id = :thread), :made_at) ON CONFLICT DO NOTHING",
         {
             "id": record.id,
             "thread": record.thread_id,
             "run": record.run_id,
             "status": record.status,
             "data": pack(record),
+            "made_at": record.created_at,
         },
     )
 

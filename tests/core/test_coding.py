@@ -148,19 +148,24 @@ def test_other_files_are_the_upstreams(client: openai.OpenAI) -> None:
     assert uploaded.id in [each.id for each in client.files.list()]
 
 
-def test_a_thread_takes_its_files_with_it(
+def test_files_outlast_their_thread(
     client: openai.OpenAI, offline: Offline, tmp_path: Path
 ) -> None:
-    """Deleting a thread deletes the contents of its files and the container."""
+    """As the original's did: a thread takes its container with it, and leaves what was made."""
     kept = mounted(offline, str(tmp_path / "shim.db"), files=str(tmp_path / "made"))
-    offline.script.code(CHART, then="Look.")
+    offline.script.mixed([Code(CSV), Code(CHART), Say(f"Look at {LINK}.")])
     thread_id, assistant_id = begun(kept)
     run(kept, thread_id, assistant_id)
-    assert [path.read_bytes()[:4] for path in (tmp_path / "made").iterdir()] == [b"\x89PNG"]
+    image, text = answer(kept, thread_id)
+    made = [image.image_file.file_id, text.text.annotations[0].file_path.file_id]
 
     kept.beta.threads.delete(thread_id)
+    content = kept.files.content(made[1]).read()
+    for file_id in made:
+        kept.files.delete(file_id)
     kept.close()
 
+    assert content == b"month,sales\nMar,5\n"
     assert list((tmp_path / "made").iterdir()) == []
     assert client.get("/containers", cast_to=httpx.Response).json()["data"] == []
 

@@ -26,6 +26,11 @@ READS = {
     "steps": ("run_1", PAGE),
     "open_steps": ("run_1",),
     "open_messages": ("run_1",),
+    "file": ("", "file-shim1"),
+    "files": ("thread_1",),
+    "owed": ("thread_1",),
+    "kept_before": (5.0, 10),
+    "container": ("thread_1",),
     "refused_parameters": ("https://api.openai.com/v1", "gpt-4o"),
 }
 

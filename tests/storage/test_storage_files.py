@@ -8,7 +8,7 @@ import pytest
 
 from shim import drive
 from shim.core.ports import Batch
-from shim.core.records import Container, File
+from shim.core.records import Container, File, Listing
 from shim.errors import Lost
 from shim.storage.contents import Folder, Memory
 
@@ -40,10 +40,55 @@ def test_a_file_is_pending_until_it_is_saved_otherwise(store):
     store.do("save_file", replace(one, status="kept", size=3))
     store.do("delete_file", other.id)
 
-    assert store.do("pending_files", run.thread_id) == []
-    assert [file.size for file in store.do("files", run.thread_id)] == [3]
+    assert store.do("owed", run.thread_id).files == []
+    found = {file.id: (file.status, file.size) for file in store.do("files", run.thread_id)}
+    assert found == {one.id: ("kept", 3), other.id: ("deleted", None)}
+    assert store.do("file", "", other.id) is None
     with pytest.raises(Lost):
         store.do("save_file", other)
+
+
+def test_a_file_that_is_kept_outlasts_its_thread(store):
+    """Its tenant still finds it, and nobody else; what has no content goes with the thread."""
+    run = store.run(store.thread("Hi", tenant="t"))
+    kept, lost = made(run, status="kept"), made(run, 2, status="lost")
+    store.do("save_run", run, Batch(files=[kept, lost]))
+
+    store.do("delete_thread", run.thread_id)
+    between = [store.do("file", tenant, kept.id) for tenant in ("t", "another")]
+    store.do("delete_file", kept.id)
+
+    assert between == [kept, None]
+    assert store.sql("SELECT id FROM files") == []
+
+
+def test_a_container_is_looked_through_once_its_response_has_ended(store):
+    """Not while the run goes on; of two who looked through it, the second is told."""
+    run = store.run(store.thread("Hi"))
+    listing = Listing(run.thread_id, run.id, 1, "cntr_1", 5)
+    run = store.do("save_run", replace(run, status="in_progress"), Batch(listings=[listing] * 2))
+    before = store.do("owed", run.thread_id).listings
+    store.do("save_run", replace(run, status="completed"), Batch())
+
+    after = store.do("owed", run.thread_id).listings
+    store.do("save_found", after, [made(run)])
+
+    assert (before, after) == ([], [listing])
+    assert [file.id for file in store.do("owed", run.thread_id).files] == [made(run).id]
+    with pytest.raises(Lost):
+        store.do("save_found", after, [made(run, 2)])
+    assert len(store.do("files", run.thread_id)) == 1
+
+
+def test_files_are_found_by_their_age(store):
+    """Those that are still kept, also where an older schema did not write when they were made."""
+    run = store.run(store.thread("Hi"))
+    old, young = made(run, status="kept"), replace(made(run, 2, status="kept"), created_at=9)
+    store.do("save_run", run, Batch(files=[old, young, made(run, 3, status="lost")]))
+    store.sql("UPDATE files SET made_at = 0")
+
+    assert store.do("kept_before", 7, 10) == [old]
+    assert store.do("kept_before", 5, 10) == []
 
 
 def test_a_container_is_remembered_with_its_files(store):

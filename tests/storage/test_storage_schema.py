@@ -26,6 +26,7 @@ TABLES = {
     "mirrored_items",
     "files",
     "made_stores",
+    "listings",
     "shim_schema",
 }
 
