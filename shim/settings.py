@@ -19,11 +19,19 @@ from typing import TYPE_CHECKING, Any
 from shim.errors import SettingsError
 
 if TYPE_CHECKING:
-    from shim.core.ports import Upstream, Workers
+    from shim.core.ports import Contents, Upstream, Workers
     from shim.core.wire import Call, Handler, Reply
     from shim.storage.sqlite import Database
 
-__all__ = ["Settings", "open_database", "server_credentials", "set_in", "unknown_in", "wire"]
+__all__ = [
+    "Settings",
+    "open_contents",
+    "open_database",
+    "server_credentials",
+    "set_in",
+    "unknown_in",
+    "wire",
+]
 
 log = logging.getLogger("shim")
 log.addHandler(logging.NullHandler())
@@ -45,7 +53,8 @@ class Settings:
     `database_url` is `sqlite:////absolute/path.db`, `sqlite:///relative.db` or
     `sqlite:///:memory:`; empty means a file in the user's data directory. `models` maps the model
     names of old assistants to those asked for now. `files` is the folder for what code made; empty
-    means one beside the database. A file larger than `files_max_mb` is not kept.
+    means one beside the database. A file larger than `files_max_mb` is not kept, and none longer
+    than `files_days`, unless that is 0.
 
     The server's own: it listens at `host` and `port` (0 takes a free one) in `workers` processes,
     and lets runs and answers in hand go on for `grace` seconds when it is stopped.
@@ -62,6 +71,7 @@ class Settings:
     models: Mapping[str, str] = field(default_factory=dict)
     files: str = ""
     files_max_mb: int = 100
+    files_days: int = 0
     log: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
@@ -163,7 +173,7 @@ def _parsed(name: str, text: str) -> Any:
             return _flag(text)
         case "models":
             return _models(text)
-        case "files_max_mb" | "port" | "workers":
+        case "files_max_mb" | "files_days" | "port" | "workers":
             return int(text) if text.isdecimal() else text
         case "grace":
             return float(text) if _DECIMAL.fullmatch(text) else text
@@ -207,6 +217,7 @@ def _is_seconds(number: Any) -> bool:
 _DECIMAL = re.compile(r"\d+(\.\d+)?")
 _NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "files_max_mb": (_is_whole, "number of megabytes"),
+    "files_days": (_is_whole, "number of days"),
     "port": (lambda port: _is_whole(port) and port < 65536, "port"),
     "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),
     "grace": (_is_seconds, "number of seconds"),
@@ -240,6 +251,14 @@ def open_database(settings: Settings, workers: Workers) -> Database:
     return SQLite(path, workers.sleep)
 
 
+def open_contents(settings: Settings) -> Contents:
+    """Where the contents of files are kept."""
+    from shim.storage.contents import Folder, Memory  # noqa: PLC0415 - see `wire`
+
+    folder = settings.files_path()
+    return Memory() if folder is None else Folder(folder)
+
+
 class Wired:
     """A handler put together, whether its database answers, and how to close what it holds."""
 
@@ -267,7 +286,6 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
     from shim.conversation.mirror import Mirrors  # noqa: PLC0415
     from shim.core.engine import Engine  # noqa: PLC0415
     from shim.core.ports import World  # noqa: PLC0415
-    from shim.storage.contents import Folder, Memory  # noqa: PLC0415
     from shim.storage.ledger import Ledger  # noqa: PLC0415
     from shim.storage.outbox import Outbox  # noqa: PLC0415
 
@@ -280,10 +298,11 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
         upstream=upstream,
         workers=workers,
         conversations=mirrors,
-        contents=Memory() if (folder := settings.files_path()) is None else Folder(folder),
+        contents=open_contents(settings),
         store=settings.store,
         pairs=settings.history == "items",
         models=settings.models,
         most_bytes=settings.files_max_mb * 1_000_000,
+        files_days=settings.files_days,
     )
     return Wired(Engine(world), database)

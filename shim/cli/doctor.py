@@ -26,15 +26,17 @@ _MOST = 20
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--offline", is_flag=True, help="Ask the upstream nothing.")
 @click.option("--drain", is_flag=True, help="Carry out what waits for conversations; needs a key.")
-def command(*, as_json: bool, offline: bool, drain: bool) -> None:
+@click.option("--sweep", is_flag=True, help="Delete kept files older than SHIM_FILES_DAYS.")
+def command(*, as_json: bool, offline: bool, drain: bool, sweep: bool) -> None:
     """Check the installation, settings, database and upstream.
 
     Exits with 0 where all is well and 1 where there is a problem; each problem names its cure.
-    Changes nothing but with --drain, which sends what waits to the threads' conversations.
+    Changes nothing but with --drain, which sends what waits to the threads' conversations, and
+    with --sweep; without it, the doctor tells how many files that would delete.
     """
     if drain and offline:
         raise click.UsageError("--drain sends to the upstream; leave out --offline")
-    findings = list(_findings(ask=not offline, drain=drain))
+    findings = list(_findings(ask=not offline, drain=drain, sweep=sweep))
     if as_json:
         echo_json([finding.as_json() for finding in findings])
     else:
@@ -43,7 +45,7 @@ def command(*, as_json: bool, offline: bool, drain: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _findings(*, ask: bool, drain: bool) -> Iterator[Finding]:
+def _findings(*, ask: bool, drain: bool, sweep: bool) -> Iterator[Finding]:
     from shim.cli.checks import configuration, versions
 
     yield from versions.findings()
@@ -51,17 +53,21 @@ def _findings(*, ask: bool, drain: bool) -> Iterator[Finding]:
     if wrong is not None:
         yield wrong
     yield from configuration.findings(settings)
-    yield from _in_use(settings, ask=ask, drain=drain and wrong is None)
+    fit = wrong is None
+    yield from _in_use(settings, ask=ask, drain=drain and fit, sweep=sweep and fit)
 
 
-def _in_use(settings: Settings, *, ask: bool, drain: bool) -> Iterator[Finding]:
-    from shim.cli.checks import storage, upstream
+def _in_use(settings: Settings, *, ask: bool, drain: bool, sweep: bool) -> Iterator[Finding]:
+    from shim.cli.checks import files, storage, upstream
     from shim.cli.draining import drained
 
     yield from upstream.findings(settings, ask=ask)
     if drain:
         yield from drained(settings)
     yield from storage.findings(settings)
+    if sweep:
+        yield from files.swept(settings)
+    yield from files.findings(settings)
 
 
 def _show(findings: list[Finding]) -> None:

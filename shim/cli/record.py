@@ -9,7 +9,7 @@ from shim import drive
 from shim.cli.database import opened
 from shim.core import objects
 from shim.core.params import ListParams
-from shim.core.records import Run, Thread
+from shim.core.records import File, Run, Thread
 from shim.core.wire import Json
 from shim.settings import Settings
 from shim.storage.ledger import Ledger
@@ -89,6 +89,24 @@ def record(thread_id: str) -> Record | None:
 
 
 def _run(database: Database, run: Run) -> Json:
-    steps = drive.run(Ledger(database).steps(run.id, _ALL))
-    shown = {"notes": list(run.notes), "response_id": run.response_id}
-    return {**objects.run(run), **shown, "steps": [objects.step(step) for step in steps]}
+    ledger = Ledger(database)
+    steps, files = drive.run(ledger.steps(run.id, _ALL)), drive.run(ledger.files(run.thread_id))
+    return {
+        **objects.run(run),
+        "notes": list(run.notes),
+        "response_id": run.response_id,
+        "steps": [objects.step(step) for step in steps],
+        "files": [_file(file) for file in files if file.run_id == run.id],
+    }
+
+
+def _file(file: File) -> Json:
+    return {
+        "id": file.id,
+        "filename": file.filename,
+        "bytes": file.size,
+        "created_at": file.created_at,
+        "status": file.status,
+        "named": file.named,
+        "problem": file.problem,
+    }

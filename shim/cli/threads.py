@@ -95,6 +95,17 @@ def _show_run(run: dict[str, Any]) -> None:
         click.echo(f"  step   {step['id']}  {step['type']}  {step['status']}")
         for call in step["step_details"].get("tool_calls", ()):
             _show_call(call)
+    for file in run["files"]:
+        _show_file(file)
+
+
+def _show_file(file: dict[str, Any]) -> None:
+    size = "" if file["bytes"] is None else f"  {file['bytes']} bytes"
+    unnamed = "" if file["named"] else "  not named in the answer"
+    problem = f": {file['problem']}" if file["problem"] else ""
+    click.echo(
+        f"  file   {file['id']}  {file['filename']}{size}  {file['status']}{problem}{unnamed}"
+    )
 
 
 def _show_call(call: dict[str, Any]) -> None:

@@ -12,22 +12,22 @@ from shim.core.ports import Contents, Ledger
 from shim.core.records import File
 from shim.errors import Lost
 
-__all__ = ["expire", "expires_at", "sweep"]
+__all__ = ["SECONDS_OF_A_DAY", "expire", "expires_at", "sweep"]
 
-_DAY = 86_400
+SECONDS_OF_A_DAY = 86_400
 _AT_ONCE = 100
 _OVER = "it expired: files are kept for {0} (SHIM_FILES_DAYS)"
 
 
 def expires_at(file: File, days: int) -> int | None:
     """When the file's time is over; None where files are kept until they are deleted."""
-    return file.created_at + days * _DAY if days else None
+    return file.created_at + days * SECONDS_OF_A_DAY if days else None
 
 
 async def sweep(ledger: Ledger, contents: Contents, days: int, now: float) -> int:
     """Delete the contents of all files whose time is over; gives how many there were."""
     swept = 0
-    while days and (over := await ledger.kept_before(now - days * _DAY, _AT_ONCE)):
+    while days and (over := await ledger.kept_before(now - days * SECONDS_OF_A_DAY, _AT_ONCE)):
         for file in over:
             await expire(ledger, contents, file, days)
         swept += len(over)

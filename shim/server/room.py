@@ -115,6 +115,7 @@ class Room:
         if self.closing:
             return
         self.closing = True
+        self.workers.stop_waiting()
         self._ends = time.monotonic() + self.settings.grace
         asyncio.get_running_loop().call_later(self.settings.grace, self.workers.stop)
 

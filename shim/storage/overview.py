@@ -11,14 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from shim.core.records import Run, Thread
+from shim.core.records import File, Run, Thread
 from shim.errors import SettingsError
 from shim.storage.codec import unpack, unpack_thread
 from shim.storage.schema import version_of
 from shim.storage.sqlite import Database, Statement
 from shim.storage.statements import ACTIVE
 
-__all__ = ["Listed", "Overview", "schema_of"]
+__all__ = ["Kept", "Listed", "Overview", "schema_of"]
 
 _THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id"
 _BUSY_SECONDS = 2.0
@@ -31,6 +31,15 @@ class Listed:
     thread: Thread
     messages: int
     active: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Files that are kept: how many, their bytes, and how many of them have no thread any more."""
+
+    count: int
+    size: int
+    alone: int
 
 
 class Overview:
@@ -60,6 +69,16 @@ class Overview:
         sql = f"SELECT * FROM runs WHERE status IN {ACTIVE} ORDER BY id"
         (rows,) = await self._database.execute(Statement(sql))
         return [unpack(Run, row) for row in rows]
+
+    async def kept(self) -> Kept:
+        """What is kept of the files that code made."""
+        sql = (
+            "SELECT f.*, NOT EXISTS (SELECT 1 FROM threads t WHERE t.id = f.thread_id) AS alone "
+            "FROM files f WHERE f.status = 'kept'"
+        )
+        (rows,) = await self._database.execute(Statement(sql))
+        sizes = [unpack(File, row).size or 0 for row in rows]
+        return Kept(len(rows), sum(sizes), sum(bool(row["alone"]) for row in rows))
 
 
 def schema_of(path: str) -> int:
