@@ -78,10 +78,10 @@ def message_of(caught):
 class Api:
     """A client, the upstream behind it, and what was seen of both."""
 
-    def __init__(self, lane, folder):
+    def __init__(self, lane, folder, offline=None):
         self.lane = lane
         self.blocking = lane.colour == "sync"
-        self.offline = Offline()
+        self.offline = offline or Offline()
         self.refusals = []
         """The statuses of upstream refusals that the test means to provoke, in order."""
         self.made = set()

@@ -26,10 +26,10 @@ _NEXT = {
 }
 _ENDS = ("completed", "incomplete", "failed", "cancelled", "expired")
 _REASONS = {
-    "failed": "run_failed",
-    "cancelled": "run_cancelled",
-    "expired": "run_expired",
-    "incomplete": "max_tokens",
+    "failed": ("run_failed",),
+    "cancelled": ("run_cancelled",),
+    "expired": ("run_expired",),
+    "incomplete": ("max_tokens", "content_filter"),
 }
 _STAMPS = {
     "completed": "completed_at",
@@ -37,6 +37,7 @@ _STAMPS = {
     "failed": "failed_at",
     "cancelled": "cancelled_at",
 }
+_EMPTY = {"text": lambda: {"value": "", "annotations": []}, "refusal": str}
 _USAGE = {
     "prompt_tokens",
     "completion_tokens",
@@ -177,24 +178,22 @@ class _Watch:
         assert details["type"] == "tool_calls"
         (entry,) = details["tool_calls"]
         calls = self.calls[delta["id"]]
-        assert entry["type"] == "function"
-        if entry["index"] == len(calls):
-            assert entry.keys() == {"index", "id", "type", "function"}
-            assert {**entry["function"], "name": ""} == {
-                "name": "",
-                "arguments": "",
-                "output": None,
-            }
-            calls.append({"id": entry["id"], "name": entry["function"]["name"], "arguments": ""})
-        else:
-            assert entry.keys() == {"index", "type", "function"}
-            assert entry["function"].keys() == {"arguments"}
-            calls[entry["index"]]["arguments"] += entry["function"]["arguments"]
+        match entry["type"]:
+            case "function":
+                _fold_function(calls, entry)
+            case "code_interpreter":
+                _fold_code(calls, entry)
+            case "file_search":
+                _fold_search(calls, entry)
 
     def _step_ended(self, ending, step):
         assert step["status"] == ending
         assert self.message is None
         assert step["usage"].keys() == _USAGE
+        told = self.calls.get(step["id"], [])
+        if told or (ending == "completed" and step["id"] in self.calls):
+            made = step["step_details"]["tool_calls"]
+            assert [_without_results(call) for call in made] == list(map(_call, told))
         if self.submitted and step["id"] not in self.seen:
             outputs = [call["function"]["output"] for call in step["step_details"]["tool_calls"]]
             assert None not in outputs
@@ -216,21 +215,27 @@ class _Watch:
     def _message_delta(self, delta):
         assert (delta["id"], delta["object"]) == (self.message, "thread.message.delta")
         (entry,) = delta["delta"]["content"]
+        kind = entry["type"]
+        assert entry.keys() == {"index", "type", kind}
         first = entry["index"] == len(self.content)
         if first:
-            empty = {"value": "", "annotations": []} if entry["type"] == "text" else ""
-            self.content.append({"type": entry["type"], entry["type"]: empty})
+            self.content.append({"type": kind, kind: _EMPTY.get(kind, lambda: None)()})
         held = self.content[entry["index"]]
-        assert held["type"] == entry["type"]
-        if entry["type"] == "text":
-            assert entry["text"].keys() == ({"value", "annotations"} if first else {"value"})
-            held["text"]["value"] += entry["text"]["value"]
-        else:
-            held["refusal"] += entry["refusal"]
+        assert held["type"] == kind
+        match kind:
+            case "text":
+                _fold_text(held["text"], entry["text"], first=first)
+            case "refusal":
+                held["refusal"] += entry["refusal"]
+            case "image_file":
+                assert first  # told once: ids would be doubled
+                held["image_file"] = entry["image_file"]
 
     def _message_ended(self, ending, message):
         assert (message["id"], message["status"]) == (self.message, ending)
         assert message["content"] == self.content
+        for part in message["content"]:
+            _check_annotations(part)
         assert (message["completed_at"] is not None) == (ending == "completed")
         assert (message["incomplete_at"] is not None) == (ending == "incomplete")
         if ending == "incomplete":
@@ -241,13 +246,99 @@ class _Watch:
         """What is left open when the stream ends: calls that wait for outputs, and nothing else."""
         status = last[1]["status"]
         assert self.message is None
-        assert self.cut in (None, _REASONS.get(status))
+        assert self.cut in (None, *_REASONS.get(status, ()))
         waits = status == "requires_action"
         assert set(self.steps.values()) == ({"tool_calls"} if waits else set())
         if waits:
             asked = last[1]["required_action"]["submit_tool_outputs"]["tool_calls"]
             waiting = [call for step in self.steps for call in self.calls[step]]
             assert [_flat(call) for call in asked] == waiting
+
+
+def _fold_function(calls, entry):
+    """A call is told with its name, then its arguments piece by piece (spec 6.4)."""
+    if entry["index"] == len(calls):
+        assert entry.keys() == {"index", "id", "type", "function"}
+        assert {**entry["function"], "name": ""} == {"name": "", "arguments": "", "output": None}
+        calls.append({"id": entry["id"], "name": entry["function"]["name"], "arguments": ""})
+    else:
+        assert entry.keys() == {"index", "type", "function"}
+        assert entry["function"].keys() == {"arguments"}
+        calls[entry["index"]]["arguments"] += entry["function"]["arguments"]
+
+
+def _fold_code(calls, entry):
+    """Code is told empty, then piece by piece, then all that it showed (spec 6.3 c)."""
+    assert entry["index"] == 0
+    told = entry["code_interpreter"]
+    if not calls:
+        assert entry.keys() == {"index", "id", "type", "code_interpreter"}
+        assert told == {"input": "", "outputs": []}
+        calls.append({k: v for k, v in entry.items() if k != "index"})
+        return
+    assert entry.keys() == {"index", "type", "code_interpreter"}
+    held = calls[0]["code_interpreter"]
+    assert held["outputs"] == []
+    if told.keys() == {"input"}:
+        held["input"] += told["input"]
+        return
+    assert told.keys() == {"outputs"}
+    assert [output["index"] for output in told["outputs"]] == list(range(len(told["outputs"])))
+    held["outputs"] = [_without(output, "index") for output in told["outputs"]]
+
+
+def _fold_search(calls, entry):
+    """A search is told once, without what it found (spec 6.3 d)."""
+    assert (calls, entry["index"]) == ([], 0)
+    assert entry.keys() == {"index", "id", "type", "file_search"}
+    assert entry["file_search"].keys() == {"ranking_options", "results"}
+    assert entry["file_search"]["results"] == []
+    calls.append(_without(entry, "index"))
+
+
+def _call(told):
+    """A call as its step shows it, from what deltas told of it; its output came later."""
+    if "type" in told:
+        return told
+    function = {"name": told["name"], "arguments": told["arguments"]}
+    return {"id": told["id"], "type": "function", "function": function}
+
+
+def _without_results(call):
+    if call["type"] == "file_search":
+        return {**call, "file_search": {**call["file_search"], "results": []}}
+    if call["type"] == "function":
+        return {**call, "function": _without(call["function"], "output")}
+    return call
+
+
+def _fold_text(held, told, *, first):
+    """The first piece of a text has annotations; a later one only with news (spec 6.4)."""
+    added = told.get("annotations", [])
+    assert told.keys() <= {"value", "annotations"}
+    assert told.keys() == {"value", "annotations"} or (not first and (added or "value" in told))
+    assert added or first or "annotations" not in told
+    held["value"] += told.get("value", "")
+    for annotation in added:
+        assert annotation["index"] == len(held["annotations"])
+        if annotation["type"] == "file_citation":
+            assert told["value"] == annotation["text"]  # marker and annotation come together
+            assert annotation["file_citation"]["quote"] == ""
+            cited = _without(annotation["file_citation"], "quote")
+            annotation = {**annotation, "file_citation": cited}  # noqa: PLW2901
+        held["annotations"].append(_without(annotation, "index"))
+
+
+def _check_annotations(part):
+    """What an annotation is about stands in the text where it says."""
+    if part["type"] == "text":
+        value = part["text"]["value"]
+        for note in part["text"]["annotations"]:
+            assert value[note["start_index"] : note["end_index"]] == note["text"]
+
+
+def _without(given, name):
+    return {key: value for key, value in given.items() if key != name}
 
 
 def _flat(call):

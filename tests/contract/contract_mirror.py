@@ -1,7 +1,8 @@
 """What a thread says, and what its conversation says, in one form that can be compared.
 
 Knows the public faces of both: the thread is read with the SDK, the conversation from the embedded
-upstream. Equal means the same roles, texts, images and answered calls in the same order.
+upstream. Equal means the same roles, texts (without the markers of citations), images and answered
+calls in the same order.
 """
 
 from __future__ import annotations
@@ -55,13 +56,22 @@ def _message(role, parts):
 def _part(part):
     match part["type"]:
         case "text":
-            return ("text", part["text"]["value"])
+            return ("text", _unmarked(part["text"]))
         case "image_url":
             return ("image", part["image_url"]["url"])
         case "image_file":
             return ("image", part["image_file"]["file_id"])
         case kind:
             return (kind, part[kind])
+
+
+def _unmarked(text):
+    """A text as the model wrote it; a citation's marker is shim's own (spec 5)."""
+    value = text["value"]
+    for note in sorted(text["annotations"], key=lambda note: -note["start_index"]):
+        if note["type"] == "file_citation":
+            value = value[: note["start_index"]] + value[note["end_index"] :]
+    return value
 
 
 def conversations(offline):

@@ -93,18 +93,101 @@ CALLS = {
 }
 
 
+CODE = {
+    "code told whole": _without("thread.run.step.delta"),
+    "code that does not add up": _with(
+        "thread.run.step.delta",
+        lambda data: _first_call(data)["code_interpreter"].update(input="?"),
+        1,
+    ),
+    "id again": _with(
+        "thread.run.step.delta", lambda data: _first_call(data).update(id="call_1"), 1
+    ),
+    "outputs first": lambda told: told.insert(
+        _at(told, "thread.run.step.delta", 1), told.pop(_last(told, "thread.run.step.delta"))
+    ),
+    "outputs that do not add up": lambda told: told.pop(_last(told, "thread.run.step.delta")),
+    "outputs without places": lambda told: [
+        output.pop("index")
+        for output in _first_call(told[_last(told, "thread.run.step.delta")][1])[
+            "code_interpreter"
+        ]["outputs"]
+    ],
+}
+SEARCH = {
+    "not told": _without("thread.run.step.delta"),
+    "told twice": _twice("thread.run.step.delta"),
+    "results too early": _with(
+        "thread.run.step.delta",
+        lambda data: _first_call(data)["file_search"].update(results=[{"score": 1.0}]),
+    ),
+    "a citation apart from its marker": lambda told: _citing(told).update(value=""),
+    "a citation elsewhere": lambda told: _ended_note(told).update(start_index=0),
+    "a citation that was not told": lambda told: _citing(told).update(annotations=[]),
+    "a citation without its place": lambda told: _citing(told)["annotations"][0].pop("index"),
+}
+
+
+def _last(told, name):
+    return max(place for place, event in enumerate(told) if event[0] == name)
+
+
+def _citing(told):
+    """The text of the delta that brings an annotation."""
+    texts = [_first_text(data) for name, data in told if name == "thread.message.delta"]
+    return next(text for text in texts if text.get("annotations"))
+
+
+def _ended_note(told):
+    message = told[_at(told, "thread.message.completed")][1]
+    return message["content"][0]["text"]["annotations"][0]
+
+
 @pytest.mark.parametrize(
     ("tools", "breaks"), [([], TEXT), ([WEATHER], CALLS)], ids=["text", "call"]
 )
 async def test_a_broken_stream_is_noticed(api, tools, breaks):
     """Each rule has a stream that breaks it, and only it."""
     assistant, thread = await api.scene("What is the weather in Paris?", tools=tools)
-    stream = await api.threads.runs.create(
-        thread_id=thread.id, assistant_id=assistant.id, stream=True
-    )
-    told = await recorded(stream)
-    check_order(told)
 
+    told = await _streamed(api, assistant, thread)
+
+    check_order(told)
+    assert _unnoticed(told, breaks) == []
+
+
+async def test_a_broken_stream_of_code_is_noticed(api):
+    """So it is where code runs."""
+    assistant, thread = await api.scene(tools=[{"type": "code_interpreter"}])
+    api.offline.script.code("print(1)\n1 + 1", then="It is two.")
+
+    told = await _streamed(api, assistant, thread)
+
+    check_order(told)
+    assert _unnoticed(told, CODE) == []
+
+
+async def test_a_broken_stream_of_a_search_is_noticed(api):
+    """So it is where files are searched and cited."""
+    file = await api.client.files.create(file=("a.txt", b"Pizza is food."), purpose="assistants")
+    helper = {"file_search": {"vector_stores": [{"file_ids": [file.id]}]}}
+    assistant, thread = await api.scene(tools=[{"type": "file_search"}], tool_resources=helper)
+    api.offline.script.search("pizza", then="Food is pizza[[1]].")
+
+    told = await _streamed(api, assistant, thread)
+
+    check_order(told)
+    assert _unnoticed(told, SEARCH) == []
+
+
+async def _streamed(api, assistant, thread):
+    return await recorded(
+        await api.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id, stream=True)
+    )
+
+
+def _unnoticed(told, breaks):
+    """The rules that can be broken without being noticed."""
     unnoticed = []
     for rule, break_it in breaks.items():
         broken = deepcopy(told)
@@ -114,5 +197,4 @@ async def test_a_broken_stream_is_noticed(api, tools, breaks):
         except (AssertionError, KeyError):
             continue
         unnoticed.append(rule)
-
-    assert unnoticed == []
+    return unnoticed
