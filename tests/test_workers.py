@@ -396,3 +396,81 @@ print(name != os.read(read, 999).decode(), name == process.owner())
 def named(process, pid):
     """The name that the process of that id has."""
     return f"{process.owner().rsplit(':', 2)[0]}:{pid}:{_started(pid) or '-'}"
+
+
+def test_what_is_to_begin_later_begins_then():
+    """It is work aside: it begins after its time, in a thread or as a task."""
+    began = []
+
+    async def work():
+        began.append(time.monotonic())
+
+    async def program():
+        workers = AsyncWorkers()
+        workers.later(0.05, work)
+        await asyncio.sleep(0.2)
+        workers.later(60, work)
+        workers.stop_waiting()
+        return workers
+
+    start = time.monotonic()
+    workers = BlockingWorkers()
+    workers.later(0.05, work)
+    assert workers.flush(5)
+    asyncio.run(program())
+
+    assert len(began) == 2
+    assert began[0] >= start + 0.05
+
+
+def test_a_closed_door_begins_nothing_later():
+    """Closing ends the waiting at once; what was to begin afterwards never does."""
+    began = []
+
+    async def work():
+        began.append(1)
+
+    async def program():
+        workers = AsyncWorkers()
+        workers.later(0.05, work)
+        workers.stop_waiting()
+        workers.later(0.05, work)
+        await asyncio.sleep(0.2)
+
+    workers = BlockingWorkers()
+    workers.later(60, work)
+    start = time.monotonic()
+    workers.stop_waiting()
+    workers.later(60, work)
+
+    assert workers.flush(5)
+    assert time.monotonic() - start < 1
+    asyncio.run(program())
+    assert began == []
+
+
+LATER = """
+from shim.workers import BlockingWorkers
+
+async def work():
+    print("began")
+
+BlockingWorkers().later(60, work)
+print("ended")
+"""
+
+
+def test_a_program_ends_although_something_is_to_begin_later():
+    """What waits holds up the end of a program for a moment at most."""
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LATER],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+    assert (done.stdout, done.stderr) == ("ended\n", "")
+    assert time.monotonic() - start < 10
