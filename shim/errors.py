@@ -7,6 +7,7 @@
     ├── SettingsError      a setting is wrong, named with the way to put it right
     ├── StoreTooNew        the database was written by a newer shim
     ├── Unreachable        the upstream gave no answer; `sent` says whether it may have acted
+    ├── Unsure             the database did not say whether it kept what was written
     ├── Lost               a conditional write found another state than the one it expected
     ├── IllegalMove        a run was asked to leave its status in a way the lifecycle does not have
     └── Suspended          a port of a blocking door suspended: a bug in shim
@@ -25,6 +26,7 @@ __all__ = [
     "StoreTooNew",
     "Suspended",
     "Unreachable",
+    "Unsure",
 ]
 
 
@@ -86,6 +88,10 @@ class Unreachable(ShimError):
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
         self.sent = sent
+
+
+class Unsure(ShimError):
+    """The connection broke in a COMMIT: all of the batch was kept, or nothing."""
 
 
 class Lost(ShimError):

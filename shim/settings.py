@@ -11,20 +11,23 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shim.errors import SettingsError
+from shim.storage.address import Address, without_password
 
 if TYPE_CHECKING:
     from shim.core.ports import Contents, Upstream, Workers
     from shim.core.wire import Call, Handler, Reply
-    from shim.storage.sqlite import Database
+    from shim.storage.database import Database
 
 __all__ = [
     "Settings",
+    "driver_of",
     "open_contents",
     "open_database",
     "server_credentials",
@@ -51,10 +54,11 @@ class Settings:
     """What can be set. Build it with `Settings.load(...)`; raises SettingsError for bad values.
 
     `database_url` is `sqlite:////absolute/path.db`, `sqlite:///relative.db` or
-    `sqlite:///:memory:`; empty means a file in the user's data directory. `models` maps the model
-    names of old assistants to those asked for now. `files` is the folder for what code made; empty
-    means one beside the database. A file larger than `files_max_mb` is not kept, and none longer
-    than `files_days`, unless that is 0.
+    `sqlite:///:memory:`, or `postgresql://...` with libpq's parameters; empty means a file in the
+    user's data directory. `models` maps the model names of old assistants to those asked for now.
+    `files` is the folder for what code made; empty means one beside a database file, and the
+    database itself where that is PostgreSQL. A file larger than `files_max_mb` is not kept, and
+    none longer than `files_days`, unless that is 0.
 
     The server's own: it listens at `host` and `port` (0 takes a free one) in `workers` processes,
     and lets runs and answers in hand go on for `grace` seconds when it is stopped.
@@ -62,7 +66,7 @@ class Settings:
 
     upstream_url: str = ""
     upstream_key: str = field(default="", repr=False)
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     mode: str = "responses"
     dialect: str = ""
     store: bool = True
@@ -85,14 +89,15 @@ class Settings:
                 raise SettingsError(
                     f"SHIM_{name.upper()}={getattr(self, name)!r} is not one of: {known}"
                 )
-        if self.database_url and not self.database_url.startswith(_SQLITE):
+        if self.address() is None and not self._is_sqlite():
             raise SettingsError(
-                f"SHIM_DATABASE_URL={_without_password(self.database_url)!r} is not a SQLite URL: "
-                "use sqlite:////absolute/path.db (PostgreSQL is not supported yet)"
+                f"SHIM_DATABASE_URL={without_password(self.database_url)!r} is neither a file nor "
+                "a PostgreSQL database: use sqlite:////absolute/path.db or "
+                "postgresql://user:password@host/database"
             )
         if self.upstream_url and not self.upstream_url.startswith(("https://", "http://")):
             raise SettingsError(
-                f"SHIM_UPSTREAM_URL={_without_password(self.upstream_url)!r} is not an address: "
+                f"SHIM_UPSTREAM_URL={without_password(self.upstream_url)!r} is not an address: "
                 "use https://host/v1"
             )
         if not isinstance(self.store, bool):
@@ -119,6 +124,13 @@ class Settings:
             _log_at(settings.log)
         return settings
 
+    def address(self) -> Address | None:
+        """The PostgreSQL database, or None where threads are kept in SQLite."""
+        return Address.of(self.database_url)
+
+    def _is_sqlite(self) -> bool:
+        return not self.database_url or self.database_url.startswith(_SQLITE)
+
     def database_path(self) -> str:
         """The path of the SQLite file, or `:memory:`."""
         if self.database_url:
@@ -129,12 +141,14 @@ class Settings:
 
     def database_shown(self) -> str:
         """Where threads are kept, as it may be shown."""
-        return _without_password(self.database_url) or self.database_path()
+        return without_password(self.database_url) or self.database_path()
 
     def files_path(self) -> Path | None:
-        """The folder of the files that code made; None keeps them in memory."""
+        """The folder of the files that code made; None keeps them where the database is."""
         if self.files:
             return Path(self.files)
+        if self.address() is not None:
+            return None
         database = self.database_path()
         return None if database == ":memory:" else Path(database).parent / "shim-files"
 
@@ -228,11 +242,6 @@ def _is_level(name: str) -> bool:
     return isinstance(logging.getLevelName(name.upper()), int)
 
 
-def _without_password(url: str) -> str:
-    """A URL as it may be shown; errors end up in logs."""
-    return re.sub(r"//[^/@]*@", "//***@", url)
-
-
 def _log_at(level: str) -> None:
     log.setLevel(level.upper())
     if not any(not isinstance(handler, logging.NullHandler) for handler in log.handlers):
@@ -245,18 +254,30 @@ def open_database(settings: Settings, workers: Workers) -> Database:
     """The database that the settings name; says once where a new file is made."""
     from shim.storage.sqlite import SQLite  # noqa: PLC0415 - see `wire`
 
+    if (address := settings.address()) is not None:
+        return _open_postgres(address, workers)
     path = settings.database_path()
     if path != ":memory:" and not Path(path).exists():
         log.warning("shim keeps threads and assistants in the new file %s", path)
     return SQLite(path, workers.sleep)
 
 
-def open_contents(settings: Settings) -> Contents:
-    """Where the contents of files are kept."""
-    from shim.storage.contents import Folder, Memory  # noqa: PLC0415 - see `wire`
+def _open_postgres(address: Address, workers: Workers) -> Database:
+    with driver_of(address):
+        from shim.storage.postgres import AsyncPostgres, Postgres  # noqa: PLC0415 - an extra
+    return (Postgres if workers.blocking else AsyncPostgres)(address, workers.sleep)
 
-    folder = settings.files_path()
-    return Memory() if folder is None else Folder(folder)
+
+@contextmanager
+def driver_of(address: Address) -> Iterator[None]:
+    """Where what needs PostgreSQL's driver is imported; raises SettingsError without one."""
+    try:
+        yield
+    except ImportError as error:
+        raise SettingsError(
+            f"SHIM_DATABASE_URL ({address.shown}) needs PostgreSQL's driver ({error}): "
+            "pip install 'assistants-shim[postgres]'"
+        ) from error
 
 
 class Wired:
@@ -265,17 +286,27 @@ class Wired:
     def __init__(self, handler: Handler, database: Database) -> None:
         self._handler = handler
         self._database = database
-        self.close = database.close
+        self.aclose = database.aclose
 
     async def check(self) -> None:
         """Ask the database for something; raises where it does not answer."""
-        from shim.storage.sqlite import Statement  # noqa: PLC0415 - see `wire`
+        from shim.storage.database import Statement  # noqa: PLC0415 - see `wire`
 
         await self._database.execute(Statement("SELECT 1"))
 
     async def __call__(self, call: Call) -> Reply:
         """Answer a call."""
         return await self._handler(call)
+
+
+def open_contents(settings: Settings, database: Database) -> Contents:
+    """Where the contents of files are kept."""
+    from shim.storage.content_table import Table  # noqa: PLC0415 - see `wire`
+    from shim.storage.contents import Folder, Memory  # noqa: PLC0415
+
+    if (folder := settings.files_path()) is not None:
+        return Folder(folder)
+    return Memory() if settings.address() is None else Table(database)
 
 
 def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
@@ -298,7 +329,7 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
         upstream=upstream,
         workers=workers,
         conversations=mirrors,
-        contents=open_contents(settings),
+        contents=open_contents(settings, database),
         store=settings.store,
         pairs=settings.history == "items",
         models=settings.models,

@@ -142,11 +142,11 @@ class _Door:
         self.settings = self.settings or Settings.load()
         return wire(self.settings, *self.ports())
 
-    def release(self) -> None:
+    async def release(self) -> None:
         """Close what the handler holds, if it is one that holds something."""
-        close = getattr(self._handler, "close", None)
-        if close is not None:
-            close()
+        aclose = getattr(self._handler, "aclose", None)
+        if aclose is not None:
+            await aclose()
 
     def ports(self) -> tuple[Upstream, Workers]:
         """The upstream and the workers in this door's colour."""
@@ -223,14 +223,14 @@ class _BlockingDoor(_Door):
         self._workers.stop_waiting()
         if self._workers.flush(GRACE):
             self.given.close()
-            self.release()
+            drive.run(self.release())
         else:
             self._workers.spawn(self._close_later())
 
     async def _close_later(self) -> None:
         self._workers.flush(None)
         self.given.close()
-        self.release()
+        await self.release()
 
 
 class _AsyncDoor(_Door):
@@ -258,14 +258,14 @@ class _AsyncDoor(_Door):
         self._workers.stop_waiting()
         if await self._workers.aflush(GRACE):
             await self.given.aclose()
-            self.release()
+            await self.release()
         else:
             self._workers.spawn(self._close_later())
 
     async def _close_later(self) -> None:
         await self._workers.aflush(None)
         await self.given.aclose()
-        self.release()
+        await self.release()
 
 
 class _BlockingPieces:

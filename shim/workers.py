@@ -101,6 +101,8 @@ async def _drain(source: AsyncGenerator[Event, None]) -> None:
 class BlockingWorkers(Process):
     """Workers of a blocking door: one thread for each piece of work."""
 
+    blocking = True
+
     def __init__(self) -> None:
         super().__init__()
         self._threads: set[threading.Thread] = set()
@@ -262,6 +264,8 @@ class _Fed(_Handed):
 
 class AsyncWorkers(Process):
     """Workers of an async door: tasks that belong to the loop, and to no request."""
+
+    blocking = False
 
     def __init__(self) -> None:
         super().__init__()

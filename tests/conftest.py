@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,22 @@ def bare_environment(tmp_path_factory):
                 environment.delenv(name)
         environment.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; without one its tests are skipped, or fail where it is `required`."""
+    missing = pytest.fail if os.environ.get("SHIM_TEST_POSTGRES") == "required" else pytest.skip
+    try:
+        import postgres_server  # noqa: PLC0415 - loads the driver, which is an extra
+    except ModuleNotFoundError as error:
+        missing(f"pip install '.[test]' brings PostgreSQL's driver ({error})")
+    with ExitStack() as stack:
+        try:
+            server = postgres_server.server(stack)
+        except postgres_server.Unstartable as error:
+            missing(str(error))
+        yield server
 
 
 @pytest.fixture(scope="session")

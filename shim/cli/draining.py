@@ -17,10 +17,11 @@ from shim.cli.checks.finding import Finding
 from shim.cli.database import is_there, opened
 from shim.conversation.mirror import Mirrors
 from shim.core.wire import Target
+from shim.errors import SettingsError
 from shim.settings import Settings
+from shim.storage.database import Database
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
-from shim.storage.sqlite import Database
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
@@ -31,7 +32,12 @@ LONGEST = 300.0
 
 def drained(settings: Settings) -> Iterator[Finding]:
     """Drain each thread for which something waits, oldest first; tells how it went."""
-    if not is_there(settings):
+    try:
+        there = is_there(settings)
+    except SettingsError as error:
+        yield Finding("drain", "problem", str(error), "correct SHIM_DATABASE_URL")
+        return
+    if not there:
         yield Finding("drain", "note", "nothing to carry out: there is no database yet")
         return
     client = client_here(settings)

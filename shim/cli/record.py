@@ -12,10 +12,10 @@ from shim.core.params import ListParams
 from shim.core.records import File, Run, Thread
 from shim.core.wire import Json
 from shim.settings import Settings
+from shim.storage.database import Database
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
 from shim.storage.overview import Listed, Overview
-from shim.storage.sqlite import Database
 
 __all__ = ["Record", "listed", "record"]
 

@@ -152,7 +152,9 @@ class Upstream(Protocol):
 
 
 class Workers(Protocol):
-    """Work that outlasts the call which started it."""
+    """Work that outlasts the call which started it. `blocking` tells the colour of its door."""
+
+    blocking: bool
 
     def spawn(self, work: Coroutine[Any, Any, None], *, aside: bool = False) -> None:
         """Carry out work in the background, never bound to the request in hand.

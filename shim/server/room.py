@@ -132,7 +132,7 @@ class Room:
             log.warning("the time to finish is over: runs in hand are left to be taken over")
         await self._end_here()
         if self._wired is not None:
-            self._wired.close()
+            await self._wired.aclose()
 
     async def _kept_open(self) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from shim.core.records import Assistant, File, Message, Run, Step, Thread, Usage
 from shim.core.wire import decode_json, encode_compact
-from shim.storage.sqlite import Row
+from shim.storage.database import Row
 
 __all__ = ["dump", "load", "pack", "unpack", "unpack_thread"]
 

@@ -14,8 +14,8 @@ from shim.core.ports import Batch, Mirror
 from shim.core.records import Assistant, Message, Run, Step, Thread
 from shim.core.wire import Json
 from shim.storage.codec import dump, load, pack, unpack, unpack_thread
+from shim.storage.database import Row, Statement
 from shim.storage.made_files import MadeFiles
-from shim.storage.sqlite import Row, Statement
 from shim.storage.statements import (
     ACTIVE,
     assistant_version,

@@ -11,7 +11,7 @@ from typing import Any
 from shim.core.ports import Owed
 from shim.core.records import Container, File, Listing
 from shim.storage.codec import dump, load, pack, unpack
-from shim.storage.sqlite import Database, Row, Statement
+from shim.storage.database import Database, Row, Statement
 from shim.storage.statements import listed, new_file
 
 __all__ = ["MadeFiles"]

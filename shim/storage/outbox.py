@@ -14,7 +14,7 @@ from typing import Any
 from shim.core.wire import Json
 from shim.errors import Lost
 from shim.storage.codec import dump, load
-from shim.storage.sqlite import Database, Row, Statement
+from shim.storage.database import Database, Row, Statement
 from shim.storage.statements import stores_made_for
 
 __all__ = ["LEASE_SECONDS", "Claim", "Entry", "Mirrored", "Outbox", "Pair"]

@@ -14,8 +14,8 @@ from pathlib import Path
 from shim.core.records import File, Run, Thread
 from shim.errors import SettingsError
 from shim.storage.codec import unpack, unpack_thread
+from shim.storage.database import Database, Statement
 from shim.storage.schema import version_of
-from shim.storage.sqlite import Database, Statement
 from shim.storage.statements import ACTIVE
 
 __all__ = ["Kept", "Listed", "Overview", "schema_of"]

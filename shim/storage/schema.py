@@ -10,7 +10,7 @@ import sqlite3
 
 from shim.errors import StoreTooNew
 
-__all__ = ["MIGRATIONS", "migrate", "version_of"]
+__all__ = ["MIGRATIONS", "migrate", "steps_from", "version_of"]
 
 _FIRST = """
 CREATE TABLE assistants (
@@ -101,12 +101,30 @@ CREATE TABLE listings (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS, _MADE_STORES, _LISTINGS)
+_CONTENTS = """
+CREATE TABLE contents (
+  writing TEXT PRIMARY KEY, file_id TEXT NOT NULL, size BIGINT, began_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX contents_by_file ON contents (file_id) WHERE size IS NOT NULL;
+CREATE INDEX contents_unfinished ON contents (began_at) WHERE size IS NULL;
+CREATE TABLE content_pieces (
+  writing TEXT NOT NULL, number INTEGER NOT NULL, piece BLOB NOT NULL,
+  PRIMARY KEY (writing, number)
+);
+"""
+
+_REMEMBER = """
+CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
+DELETE FROM shim_schema;
+INSERT INTO shim_schema VALUES ({0});
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS, _MADE_STORES, _LISTINGS, _CONTENTS)
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to this code's schema; raises StoreTooNew where it is beyond it."""
+    """Bring a SQLite database to this code's schema; raises StoreTooNew where it is beyond it."""
     if version_of(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -119,23 +137,23 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _apply(connection: sqlite3.Connection) -> None:
-    seen = version_of(connection)
+    for statement in steps_from(version_of(connection)):
+        connection.execute(statement)
+
+
+def steps_from(seen: int) -> list[str]:
+    """What takes a schema on to this code's; raises StoreTooNew where it is beyond it."""
     if seen > len(MIGRATIONS):
         raise StoreTooNew(
             f"this database has schema {seen}, this version of shim knows {len(MIGRATIONS)}: "
             "upgrade shim (pip install -U assistants-shim) or use another SHIM_DATABASE_URL"
         )
-    for script in MIGRATIONS[seen:]:
-        for statement in script.split(";"):
-            if statement.strip():
-                connection.execute(statement)
-    connection.execute("CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL)")
-    connection.execute("DELETE FROM shim_schema")
-    connection.execute("INSERT INTO shim_schema VALUES (?)", (len(MIGRATIONS),))
+    scripts = ";".join([*MIGRATIONS[seen:], _REMEMBER.format(len(MIGRATIONS))])
+    return [statement for statement in scripts.split(";") if statement.strip()]
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """How many migrations the database has seen."""
+    """How many migrations a SQLite database has seen."""
     known = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'shim_schema'"
     ).fetchall()

@@ -14,18 +14,15 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 from shim.core.ids import mint
 from shim.errors import Lost, SettingsError
+from shim.storage.database import Row, Statement
 from shim.storage.schema import migrate
 
-__all__ = ["Database", "Row", "SQLite", "Statement"]
-
-Row = Mapping[str, Any]
+__all__ = ["SQLite"]
 
 _BUSY_MILLISECONDS = 50
 _GIVE_UP_SECONDS = 30.0
@@ -37,27 +34,6 @@ _UNUSABLE = (
     "database or disk is full",
     "disk I/O error",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL with `:name` parameters; `expect` is how many rows it must touch, if that matters."""
-
-    sql: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    expect: int | None = None
-
-
-class Database(Protocol):
-    """Runs statements all-or-nothing, in one transaction."""
-
-    async def execute(self, *statements: Statement) -> list[Sequence[Row]]:
-        """The rows of each statement; raises Lost, and keeps nothing, where `expect` is not met."""
-        ...
-
-    def close(self) -> None:
-        """Close what is open."""
-        ...
 
 
 class _Pool:
@@ -109,6 +85,9 @@ class SQLite:
                     raise
             await self._sleep(pause)
             pause = min(pause * 1.5, 0.1)
+
+    async def aclose(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the pooled connections; the next statement opens new ones."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from shim.core.ports import Batch, Mirror, Resources
 from shim.core.records import Assistant, Container, File, Listing, Message, Run, Step, Thread
 from shim.storage.codec import dump, pack
-from shim.storage.sqlite import Statement
+from shim.storage.database import Statement
 
 __all__ = [
     "ACTIVE",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
@@ -35,8 +34,11 @@ class Shell:
 
     def stored(self, work):
         """What a piece of work with the database gives."""
-        with closing(open_database(self.settings, BlockingWorkers())) as database:
+        database = open_database(self.settings, BlockingWorkers())
+        try:
             return drive.run(work(database))
+        finally:
+            drive.run(database.aclose())
 
     def thread(self, thread_id="thread_1", mirror=("open",), server=None):
         """A thread; what is to be told to its conversation, at the server, waits."""

@@ -18,7 +18,7 @@ from places import WEATHER
 
 from shim import drive
 from shim.offline import Fault, Offline
-from shim.storage.sqlite import Statement
+from shim.storage.database import Statement
 from shim.turns import ROOM
 
 ITEMS = "/conversations/conv_"

@@ -239,6 +239,6 @@ def oddly(
         ledger = _Interrupted(database, before)
         mirrors = Mirrors(Outbox(database), ledger, upstream, workers, settings.conversations)
         engine = Engine(World(ledger, upstream, workers, mirrors, Memory(), now=now))
-        return Wired(engine, database.close)
+        return Wired(engine, database)
 
     return wire

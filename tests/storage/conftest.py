@@ -7,9 +7,11 @@ import pytest
 from shim import drive
 from shim.core.ports import Batch, Mirror
 from shim.core.records import Assistant, Message, Run, Step, Thread
+from shim.storage.address import Address
+from shim.storage.database import Statement
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
-from shim.storage.sqlite import SQLite, Statement
+from shim.storage.sqlite import SQLite
 
 
 async def no_sleep(seconds):
@@ -20,8 +22,8 @@ async def no_sleep(seconds):
 class Store:
     """A ledger and an outbox, asked without an event loop."""
 
-    def __init__(self):
-        self.database = SQLite(":memory:", no_sleep)
+    def __init__(self, database):
+        self.database = database
         self.ledger, self.outbox = Ledger(self.database), Outbox(self.database)
         self.made = 0
 
@@ -35,7 +37,8 @@ class Store:
 
     def sql(self, sql, **params):
         """The rows of a statement."""
-        return [tuple(row) for row in drive.run(self.database.execute(Statement(sql, params)))[0]]
+        (rows,) = drive.run(self.database.execute(Statement(sql, params)))
+        return [tuple(dict(row).values()) for row in rows]
 
     def id(self, prefix):
         """A new id; later ones sort first, so that no order comes of them."""
@@ -86,8 +89,30 @@ class Store:
 
 
 @pytest.fixture
-def store():
-    """A ledger and an outbox in memory."""
-    store = Store()
-    yield store
-    store.database.close()
+def database_on(request):
+    """Makes an empty database by its kind: in SQLite's memory, or on a PostgreSQL server."""
+    made = []
+
+    def make(kind):
+        if kind == "sqlite":
+            made.append(SQLite(":memory:", no_sleep))
+        else:
+            made.append(on_postgres(request.getfixturevalue("postgres").schema()))
+        return made[-1]
+
+    yield make
+    for database in made:
+        drive.run(database.aclose())
+
+
+def on_postgres(url):
+    """The database at a URL, for a blocking door."""
+    from shim.storage.postgres import Postgres  # noqa: PLC0415 - an extra
+
+    return Postgres(Address.of(url), no_sleep)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request, database_on):
+    """A ledger and an outbox on each kind of database."""
+    return Store(database_on(request.param))

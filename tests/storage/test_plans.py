@@ -6,8 +6,9 @@ import pytest
 
 from shim import drive
 from shim.core.params import ListParams
+from shim.storage.database import Statement
 from shim.storage.ledger import Ledger
-from shim.storage.sqlite import SQLite, Statement
+from shim.storage.sqlite import SQLite
 
 PAGE = ListParams(after="x", before="y", run_id="r")
 READS = {

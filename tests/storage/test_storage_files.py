@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from shim import drive
 from shim.core.ports import Batch
 from shim.core.records import Container, File, Listing
 from shim.errors import Lost
+from shim.storage.content_table import Table
 from shim.storage.contents import Folder, Memory
 
 
@@ -120,10 +122,32 @@ def test_a_deleted_thread_leaves_its_container_to_be_deleted(store):
     assert store.sql("SELECT id FROM files") == []
 
 
-@pytest.fixture(params=["folder", "memory"])
-def contents(request, tmp_path):
-    """Either place where contents are kept."""
-    return Folder(tmp_path / "made" / "files") if request.param == "folder" else Memory()
+@pytest.fixture
+def table(store):
+    """The tables of a database."""
+    return Table(store.database)
+
+
+@pytest.fixture
+def contents_in(tmp_path, database_on):
+    """A place for contents, by its kind; the folder is not made yet."""
+
+    def make(place):
+        match place:
+            case "folder":
+                return Folder(tmp_path / "made" / "files")
+            case "memory":
+                return Memory()
+            case kind:
+                return Table(database_on(kind))
+
+    return make
+
+
+@pytest.fixture(params=["folder", "memory", "sqlite", "postgres"])
+def contents(request, contents_in):
+    """Each place where contents are kept."""
+    return contents_in(request.param)
 
 
 async def pieces(content, fail=None):
@@ -168,20 +192,57 @@ def test_a_content_that_breaks_off_leaves_what_was_there(contents):
     assert drive.run(contents.get("file-shim1")) == b"old"
 
 
-def test_a_content_is_read_in_pieces(tmp_path):
-    """A large file comes out of a folder piece by piece, with its size known before."""
-    folder = Folder(tmp_path)
-    drive.run(folder.put("file-shim1", pieces(b"")))
-    (tmp_path / "file-shim2").write_bytes(bytes(1_000_000))
+@pytest.mark.parametrize("place", ["folder", "sqlite", "postgres"])
+def test_a_content_is_read_in_pieces(contents_in, place):
+    """A large file comes out piece by piece, with its size known before."""
+    contents = contents_in(place)
+    whole = random.Random(1).randbytes(1_000_000)
+    drive.run(contents.put("file-shim1", pieces(b"")))
+    drive.run(contents.put("file-shim2", blocks(whole)))
 
-    empty, large = (drive.run(folder.open(f"file-shim{number}")) for number in (1, 2))
-    nothing = drive.run(folder.open("file-shim3"))
+    empty, large = (drive.run(contents.open(f"file-shim{number}")) for number in (1, 2))
+    nothing = drive.run(contents.open("file-shim3"))
 
     assert (empty.size, list(drive.iterate(empty.chunks))) == (0, [])
-    lengths = [len(piece) for piece in drive.iterate(large.chunks)]
-    assert large.size == sum(lengths) == 1_000_000
-    assert max(lengths) < 300_000
+    read = list(drive.iterate(large.chunks))
+    assert (large.size, b"".join(read)) == (1_000_000, whole)
+    assert max(map(len, read)) < 300_000
     assert nothing is None
+    assert drive.run(contents.get("file-shim1")) == b""
+    assert drive.run(contents.get("file-shim2")) == whole
+
+
+async def blocks(content):
+    """A content as it comes over a network."""
+    for start in range(0, len(content), 7000):
+        yield content[start : start + 7000]
+
+
+def test_a_content_replaced_while_it_is_read_breaks_off(table):
+    """Of a table whoever reads gets the rest of no other content, and is told so."""
+    drive.run(table.put("file-shim1", blocks(bytes(600_000))))
+    read = drive.iterate(drive.run(table.open("file-shim1")).chunks)
+    next(read)
+
+    drive.run(table.put("file-shim1", blocks(b"new")))
+
+    with pytest.raises(OSError, match="file-shim1 was replaced or deleted"):
+        next(read)
+
+
+def test_what_an_ended_process_left_of_a_content_goes(store, table):
+    """Pieces of a content that never got whole are deleted a day later, others stay."""
+    drive.run(table.put("file-shim1", pieces(b"a")))
+    store.sql("INSERT INTO contents VALUES ('writing_1', 'file-shim2', NULL, 1)")
+    store.sql("INSERT INTO content_pieces SELECT 'writing_1', 0, piece FROM content_pieces")
+
+    left = drive.run(table.get("file-shim2"))
+    drive.run(table.put("file-shim3", pieces(b"b")))
+
+    assert left is None
+    assert store.sql("SELECT COUNT(*) FROM content_pieces") == [(2,)]
+    assert store.sql("SELECT COUNT(*) FROM contents") == [(2,)]
+    assert drive.run(table.get("file-shim1")) == b"a"
 
 
 def test_memory_gives_a_content_as_it_is():

@@ -9,8 +9,9 @@ import pytest
 
 from shim import drive
 from shim.errors import StoreTooNew
+from shim.storage.database import Statement
 from shim.storage.schema import MIGRATIONS, migrate, version_of
-from shim.storage.sqlite import SQLite, Statement
+from shim.storage.sqlite import SQLite
 
 TABLES = {
     "assistants",
@@ -27,6 +28,8 @@ TABLES = {
     "files",
     "made_stores",
     "listings",
+    "contents",
+    "content_pieces",
     "shim_schema",
 }
 

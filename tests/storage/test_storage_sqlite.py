@@ -13,7 +13,8 @@ import pytest
 
 from shim import drive
 from shim.errors import Lost, SettingsError
-from shim.storage.sqlite import SQLite, Statement
+from shim.storage.database import Statement
+from shim.storage.sqlite import SQLite
 
 PUT = "INSERT INTO refused_parameters VALUES ('server', 'model', :name)"
 DROP = "DELETE FROM refused_parameters WHERE name = :name"

@@ -18,6 +18,7 @@ _UNSET = {
     "dialect": "by host",
     "models": "none replaced",
     "log": "warning",
+    "files": "beside the database",
 }
 
 
@@ -48,7 +49,7 @@ def _shown(settings: Settings, name: str) -> str:
         case "upstream_url" if settings.upstream_url:
             return without_password(settings.upstream_url)
         case "database_url":
-            return settings.database_url or settings.database_path()
+            return settings.database_shown()
         case _:
             return str(getattr(settings, name) or _UNSET.get(name, getattr(settings, name)))
 

@@ -13,12 +13,12 @@ from contextlib import suppress
 from shim import drive
 from shim.cli.checks.finding import Finding
 from shim.cli.checks.places import nearest
-from shim.cli.database import is_there, opened
+from shim.cli.database import opened, schema_in
 from shim.core.expiry import SECONDS_OF_A_DAY, sweep
 from shim.errors import SettingsError
 from shim.settings import Settings, open_contents
 from shim.storage.ledger import Ledger
-from shim.storage.overview import Overview, schema_of
+from shim.storage.overview import Overview
 from shim.storage.schema import MIGRATIONS
 
 __all__ = ["findings", "swept"]
@@ -35,7 +35,7 @@ def swept(settings: Settings) -> Iterator[Finding]:
     if not _can_be_read(settings):
         return
     with opened(settings) as database:
-        contents, days = open_contents(settings), settings.files_days
+        contents, days = open_contents(settings, database), settings.files_days
         count = drive.run(sweep(Ledger(database), contents, days, time.time()))
     yield Finding("sweep", "ok", f"{_files(count)} older than {days} days deleted")
 
@@ -51,7 +51,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     if not kept.count:
         return
     folder = settings.files_path()
-    text = f"{_files(kept.count)} that code made, {kept.size / 1e6:.1f} MB, in {folder or 'memory'}"
+    text = f"{_files(kept.count)} that code made, {kept.size / 1e6:.1f} MB, in {_place(settings)}"
     if kept.alone:
         text += f"; the threads of {kept.alone} are deleted"
     yield Finding("files", "ok", text)
@@ -66,8 +66,13 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 def _can_be_read(settings: Settings) -> bool:
     with suppress(SettingsError):
-        return is_there(settings) and schema_of(settings.database_path()) == len(MIGRATIONS)
+        return schema_in(settings) == len(MIGRATIONS)
     return False
+
+
+def _place(settings: Settings) -> str:
+    inside = "memory" if settings.address() is None else "the database"
+    return str(settings.files_path() or inside)
 
 
 def _files(count: int) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from shim import drive
 from shim.cli.checks import places
 from shim.cli.checks.finding import Finding
-from shim.cli.database import is_there, opened
+from shim.cli.database import is_there, opened, seen_at
 from shim.core.records import Run
 from shim.errors import SettingsError
 from shim.settings import Settings
+from shim.storage.address import Address
 from shim.storage.outbox import Mirrored, Outbox
 from shim.storage.overview import Overview, schema_of
 from shim.storage.schema import MIGRATIONS
@@ -26,7 +27,12 @@ _IN_A_VOLUME = f"{_ELSEWHERE} lasts, such as a mounted volume"
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """The database file, then what is in it."""
+    """The database, then what is in it."""
+    if (address := settings.address()) is not None:
+        yield (found := _server(address))
+        if found.state == "ok":
+            yield from _contents(settings)
+        return
     path = settings.database_path()
     if path == ":memory:":
         text = "kept in memory: threads and assistants end with the process"
@@ -40,6 +46,22 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield found
     if found.state == "ok":
         yield from _contents(settings)
+
+
+def _server(address: Address) -> Finding:
+    try:
+        seen = seen_at(address)
+    except SettingsError as error:
+        return Finding("database", "problem", str(error), "correct SHIM_DATABASE_URL, as it says")
+    where = f"{address.shown}, PostgreSQL {seen.version}"
+    if not seen.schema and not seen.may_create:
+        cure = "as the owner of the database: GRANT CREATE, USAGE ON SCHEMA public TO that user"
+        text = f"{where}: there are no tables, and the user may not make them"
+        return Finding("database", "problem", text, cure)
+    if not seen.schema:
+        text = f"{where}: no tables are there yet; the first Assistants call makes them"
+        return Finding("database", "note", text)
+    return _aged(where, seen.schema, f"{where}, schema {seen.schema}, {seen.megabytes:.1f} MB")
 
 
 def _place(path: Path) -> Iterator[Finding]:
@@ -68,13 +90,18 @@ def _schema(path: str) -> Finding:
         text = f"{path} cannot be opened: {error}"
         cure = f"check the file and who may write it, or {_ELSEWHERE} can be written"
         return Finding("database", "problem", text, cure)
+    return _aged(path, version, f"{path}, schema {version}, {_size(Path(path))}")
+
+
+def _aged(where: str, version: int, current: str) -> Finding:
+    """What the age of a schema means; `current` is said of one that is this code's."""
     if version > len(MIGRATIONS):
-        text = f"{path} has schema {version}, this shim knows {len(MIGRATIONS)}"
+        text = f"{where} has schema {version}, this shim knows {len(MIGRATIONS)}"
         return Finding("database", "problem", text, "pip install -U assistants-shim")
     if version < len(MIGRATIONS):
-        text = f"{path} has schema {version}; the next call brings it to {len(MIGRATIONS)}"
+        text = f"{where} has schema {version}; the next call brings it to {len(MIGRATIONS)}"
         return Finding("database", "note", text)
-    return Finding("database", "ok", f"{path}, schema {version}, {_size(Path(path))}")
+    return Finding("database", "ok", current)
 
 
 def _size(path: Path) -> str:
