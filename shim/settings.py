@@ -1,7 +1,7 @@
 """The settings: the one reader of the environment, and the only place where parts are put together.
 
-Arguments beat the environment, the environment beats the default; all is checked when Settings is
-built. Which settings there are stands in the README.
+Arguments beat the environment, which beats the file, which beats the default; all is checked when
+Settings is built. Which settings there are stands in the README.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shim.errors import SettingsError
+from shim.providers import PROVIDERS, Models, with_beta
 from shim.storage.address import Address, without_password
 
 if TYPE_CHECKING:
+    from shim.configuration import Configuration
     from shim.core.ports import Contents, Upstream, Workers
     from shim.core.wire import Call, Handler, Reply
     from shim.storage.database import Database
 
 __all__ = [
     "Settings",
+    "configured",
     "driver_of",
     "open_contents",
     "open_database",
@@ -40,12 +43,16 @@ log = logging.getLogger("shim")
 log.addHandler(logging.NullHandler())
 
 _SQLITE = "sqlite:///"
-_NOT_SETTINGS = {"SHIM_RECORDINGS"}  # where the project's own tests find recorded traffic
+_NOT_SETTINGS = {
+    "SHIM_CONFIG",  # the file of settings
+    "SHIM_RECORDINGS",  # where the project's own tests find recorded traffic
+}
 _CHOICES = {
     "mode": ("responses",),
     "conversations": ("auto", "upstream", "local"),
     "history": ("items", "messages"),
     "dialect": ("", "openai", "azure", "generic"),
+    "provider": ("", *PROVIDERS),
 }
 
 
@@ -59,6 +66,8 @@ class Settings:
     `files` is the folder for what code made; empty means one beside a database file, and the
     database itself where that is PostgreSQL. A file larger than `files_max_mb` is not kept, and
     none longer than `files_days`, unless that is 0.
+    `provider` is that of a LiteLLM proxy whose callers shim serves, with requests as they are used
+    to: models may begin with it, and the header OpenAI-Beta may be missing.
 
     The server's own: it listens at `host` and `port` (0 takes a free one) in `workers` processes,
     and lets runs and answers in hand go on for `grace` seconds when it is stopped.
@@ -69,6 +78,7 @@ class Settings:
     database_url: str = field(default="", repr=False)
     mode: str = "responses"
     dialect: str = ""
+    provider: str = ""
     store: bool = True
     conversations: str = "auto"
     history: str = "items"
@@ -113,15 +123,28 @@ class Settings:
             )
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
-        """The settings given, then those of the environment, then the defaults."""
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        config: str | Path | None = None,
+        **given: Any,
+    ) -> Settings:
+        """The settings given, then those of the environment, of the file, and the defaults.
+
+        The file is `config`, else the one that SHIM_CONFIG names.
+        """
         environ = os.environ if environ is None else environ
+        file = configured(environ, config)
         values = {
-            name: _parsed(name, environ[variable].strip()) for name, variable in set_in(environ)
+            **{name: _of_file(name, value) for name, value in file.settings.items()},
+            **{name: _parsed(name, environ[each].strip()) for name, each in set_in(environ)},
         }
         settings = cls(**{**values, **given})
         if settings.log:
             _log_at(settings.log)
+        for name in file.unused:
+            log.warning("the settings file has %s, which shim does not use", name)
         return settings
 
     def address(self) -> Address | None:
@@ -174,11 +197,29 @@ def server_credentials(environ: Mapping[str, str] | None = None) -> dict[str, st
     return {"authorization": f"Bearer {key}", **{k: v for k, v in sent.items() if v}}
 
 
+def configured(
+    environ: Mapping[str, str] | None = None, config: str | Path | None = None
+) -> Configuration:
+    """What the settings file says, if there is one: `config`, else what SHIM_CONFIG names."""
+    from shim.configuration import Configuration, read  # noqa: PLC0415 - see `wire`
+
+    environ = os.environ if environ is None else environ
+    path = config or environ.get("SHIM_CONFIG", "").strip()
+    names = [each.name for each in fields(Settings)]
+    return read(path, environ, names) if path else Configuration()
+
+
 def unknown_in(environ: Mapping[str, str] | None = None) -> list[str]:
     """Variables that look like settings and are none: misspelt, or of another version."""
     known = {f"SHIM_{each.name.upper()}" for each in fields(Settings)} | _NOT_SETTINGS
     names = os.environ if environ is None else environ
     return sorted(name for name in names if name.startswith("SHIM_") and name not in known)
+
+
+def _of_file(name: str, value: Any) -> Any:
+    """A value of a YAML file, where a number may stand for a text, and text for all."""
+    default = next(each.default for each in fields(Settings) if each.name == name)
+    return _parsed(name, str(value)) if isinstance(value, str) or default == "" else value
 
 
 def _parsed(name: str, text: str) -> Any:
@@ -332,8 +373,9 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
         contents=open_contents(settings, database),
         store=settings.store,
         pairs=settings.history == "items",
-        models=settings.models,
+        models=Models(settings.models, settings.provider),
         most_bytes=settings.files_max_mb * 1_000_000,
         files_days=settings.files_days,
     )
-    return Wired(Engine(world), database)
+    engine = Engine(world)
+    return Wired(with_beta(engine) if settings.provider else engine, database)

@@ -25,6 +25,7 @@ __all__ = ["command"]
     type=float,
     help="Seconds that runs and answers may go on after a signal to stop (SHIM_GRACE). Default: 30",
 )
+@click.option("--config", help="Settings file, YAML; also that of a LiteLLM proxy (SHIM_CONFIG)")
 def command(**options: Any) -> None:
     """Serve the Assistants API over HTTP, and all else under /v1 from the upstream."""
     from shim.settings import Settings

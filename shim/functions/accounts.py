@@ -7,7 +7,6 @@ Knows LiteLLM's order: the argument, then what was set on the module (`import sh
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,12 +16,14 @@ from typing import Any, Literal
 import httpx
 import openai
 
-__all__ = ["Account", "Provider", "account", "checked", "model_name"]
+from shim.providers import PROVIDERS, endpoint, of_environment
+
+__all__ = ["Account", "Provider", "account", "checked"]
 
 Provider = Literal["openai", "azure"]
 
 _READ_BY_OTHERS = ("OPENAI_", "AZURE_", "SHIM_")
-_AZURE_TAIL = re.compile(r"/+openai(?:/deployments/[^/]+|/v1)?/*$|/+$")
+_OF_MODULE = {"api_key", "openai_key", "azure_key", "api_base", "api_version", "organization"}
 _AZURE_VERSION = "2025-02-01-preview"  # needed by the SDK's class, never sent to Responses
 _SCOPE = "https://cognitiveservices.azure.com/.default"
 
@@ -41,16 +42,15 @@ class Account:
 
 def account(provider: str, given: dict[str, Any]) -> Account:
     """The account that the arguments, the module and the environment name."""
-    kind, options = ("AzureOpenAI", _azure(given)) if provider == "azure" else ("OpenAI", {})
-    options = options or _openai(given)
+    kind, options_of = _KINDS[provider]
+    options = tuple((name, value) for name, value in options_of(given).items() if value)
     environment = sorted((k, v) for k, v in os.environ.items() if k.startswith(_READ_BY_OTHERS))
-    kept = tuple((name, value) for name, value in options.items() if value)
-    return Account(kind, kept, tuple(environment))
+    return Account(kind, options, tuple(environment))
 
 
 def checked(function: str, provider: Any) -> None:
     """Refuse a provider that never had the Assistants API, as LiteLLM did, with its status."""
-    if provider in ("openai", "azure"):
+    if provider in PROVIDERS:
         return
     message = (
         f"custom_llm_provider {provider!r} is not supported for {function!r}: use 'openai' or "
@@ -67,58 +67,42 @@ def refused(message: str, param: str) -> openai.BadRequestError:
     return openai.BadRequestError(message, response=response, body=body)
 
 
-def model_name(model: str, provider: str) -> str:
-    """A model or deployment without the provider that LiteLLM's names begin with."""
-    return model.removeprefix(f"{provider}/")
-
-
 def _openai(given: dict[str, Any]) -> dict[str, Any]:
+    values = _Values("openai", given)
     return {
-        "api_key": given.get("api_key") or _set("api_key", "openai_key") or _env("OPENAI_API_KEY"),
-        "base_url": given.get("api_base")
-        or _set("api_base")
-        or _env("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        "organization": given.get("organization")
-        or _set("organization")
-        or _env("OPENAI_ORGANIZATION"),
+        "api_key": values.first("api_key", "openai_key"),
+        "base_url": values.first("api_base"),
+        "organization": values.first("organization"),
     }
 
 
 def _azure(given: dict[str, Any]) -> dict[str, Any]:
-    base = given.get("api_base") or _set("api_base") or _env("AZURE_API_BASE")
-    key = given.get("api_key") or _set("api_key", "azure_key")
-    key = key or _env("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
+    values = _Values("azure", given)
+    base, key = values.first("api_base"), values.first("api_key", "azure_key")
     return {
-        "azure_endpoint": _AZURE_TAIL.sub("", base) if base else None,
-        "api_version": given.get("api_version")
-        or _set("api_version")
-        or _env("AZURE_API_VERSION", "OPENAI_API_VERSION")
-        or _AZURE_VERSION,
+        "azure_endpoint": endpoint(base) if base else None,
+        "api_version": values.first("api_version") or _AZURE_VERSION,
         "api_key": key,
-        **_azure_token(given, key),
+        **_azure_token(values, key),
     }
 
 
-def _azure_token(given: dict[str, Any], key: str | None) -> dict[str, Any]:
+def _azure_token(values: _Values, key: str | None) -> dict[str, Any]:
     """A token, or who makes one: of the arguments, or of the environment if there is no key."""
-    provider, token = given.get("azure_ad_token_provider"), given.get("azure_ad_token")
+    provider, token = (values.given.get(f"azure_ad_token{tail}") for tail in ("_provider", ""))
     if not (provider or token or key):
-        token = _env("AZURE_AD_TOKEN")
-        provider = None if token else _service_principal(given)
+        token = values.first("azure_ad_token")
+        provider = None if token else _service_principal(values)
     if token and token.startswith("oidc/"):
         message = "an azure_ad_token 'oidc/...' is not exchanged: pass an azure_ad_token_provider"
         raise refused(message, "azure_ad_token")
     return {"azure_ad_token": token, "azure_ad_token_provider": provider}
 
 
-def _service_principal(given: dict[str, Any]) -> Any:
-    tenant, client, secret = (
-        given.get(name) or _env(f"AZURE_{name.upper()}")
-        for name in ("tenant_id", "client_id", "client_secret")
-    )
-    if not (tenant and client and secret):
-        return None
-    return _entra(tenant, client, secret, given.get("azure_scope") or _env("AZURE_SCOPE") or _SCOPE)
+def _service_principal(values: _Values) -> Any:
+    names = ("tenant_id", "client_id", "client_secret")
+    principal = [values.first(name) for name in names]
+    return _entra(*principal, values.first("azure_scope") or _SCOPE) if all(principal) else None
 
 
 @cache
@@ -136,11 +120,19 @@ def _entra(tenant: str, client: str, secret: str, scope: str) -> Any:
     return identity.get_bearer_token_provider(credential, scope)
 
 
-def _set(*names: str) -> Any:
-    """The first of these values that was set on the module."""
-    values = vars(sys.modules["shim"])
-    return next((values[name] for name in names if values.get(name)), None)
+_KINDS = {"openai": ("OpenAI", _openai), "azure": ("AzureOpenAI", _azure)}
 
 
-def _env(*names: str) -> str | None:
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+class _Values:
+    """What a provider's argument is, in LiteLLM's order."""
+
+    def __init__(self, provider: str, given: dict[str, Any]) -> None:
+        self.provider = provider
+        self.given = given
+
+    def first(self, name: str, *aliases: str) -> Any:
+        """The argument, else what was set on the module, also by an alias, else the variable."""
+        values = vars(sys.modules["shim"])
+        of_module = (values.get(each) for each in (name, *aliases) if each in _OF_MODULE)
+        found = next((value for value in (self.given.get(name), *of_module) if value), None)
+        return found or of_environment(self.provider, name, os.environ)

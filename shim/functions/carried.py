@@ -14,8 +14,9 @@ from typing import Any
 import openai
 
 from shim.client import mount
-from shim.functions.accounts import Account, account, checked, model_name
+from shim.functions.accounts import Account, account, checked
 from shim.functions.clients import CLIENTS
+from shim.providers import model_name
 
 __all__ = ["asynchronous", "blocking"]
 

@@ -12,8 +12,9 @@ import pytest
 
 import shim as litellm
 from shim import acreate_thread, create_assistants, create_thread, get_thread, run_thread
-from shim.functions.accounts import account, model_name
+from shim.functions.accounts import account
 from shim.functions.clients import CLIENTS, MOST, Clients
+from shim.providers import model_name
 from shim.transport import _Mounted
 
 VARIABLES = ("OPENAI_", "AZURE_")

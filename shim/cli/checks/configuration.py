@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from urllib.parse import urlsplit
 
 from shim.cli.checks.finding import Finding
 from shim.errors import SettingsError
-from shim.settings import Settings, set_in, unknown_in
+from shim.settings import Settings, configured, set_in, unknown_in
 
 __all__ = ["findings", "loaded"]
 
@@ -16,6 +16,7 @@ _UNSET = {
     "upstream_url": "the client's own",
     "upstream_key": "the client's own",
     "dialect": "by host",
+    "provider": "none",
     "models": "none replaced",
     "log": "warning",
     "files": "beside the database",
@@ -27,19 +28,33 @@ def loaded() -> tuple[Settings, Finding | None]:
     try:
         return Settings.load(), None
     except SettingsError as error:
-        cure = "correct or unset the variable; the README lists the settings"
+        cure = "correct or unset it; the README lists the settings"
         return Settings(), Finding("settings", "problem", str(error), cure)
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """Each setting, and variables that look like one and are none."""
-    variables = dict(set_in())
+    variables, (in_file, unused) = dict(set_in()), _of_file()
     for each in fields(Settings):
-        source = variables.get(each.name, "default")
+        source = variables.get(each.name) or ("file" if each.name in in_file else "default")
         yield Finding("setting", "ok", f"{each.name} = {_shown(settings, each.name)} ({source})")
     for name in unknown_in():
         cure = f"unset {name}, or spell it as the README's table of settings does"
         yield Finding("setting", "warning", f"{name} is set, but is no setting of shim", cure)
+    for name in unused:
+        cure = "nothing, if it is for LiteLLM; else spell it as the README's table of settings does"
+        yield Finding(
+            "setting", "warning", f"the settings file has {name}, which is not used", cure
+        )
+
+
+def _of_file() -> tuple[Collection[str], Collection[str]]:
+    """The settings that the file gives and what else it has; one that is wrong was told of."""
+    try:
+        file = configured()
+    except SettingsError:
+        return (), ()
+    return file.settings, file.unused
 
 
 def _shown(settings: Settings, name: str) -> str:
