@@ -6,11 +6,8 @@ Settings is built. Which settings there are stands in the README.
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -18,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shim.errors import SettingsError
-from shim.providers import PROVIDERS, Models, with_beta
+from shim.providers import Models, with_beta
 from shim.storage.address import Address, without_password
+from shim.values import check, parsed
 
 if TYPE_CHECKING:
     from shim.configuration import Configuration
@@ -46,13 +44,6 @@ _SQLITE = "sqlite:///"
 _NOT_SETTINGS = {
     "SHIM_CONFIG",  # the file of settings
     "SHIM_RECORDINGS",  # where the project's own tests find recorded traffic
-}
-_CHOICES = {
-    "mode": ("responses",),
-    "conversations": ("auto", "upstream", "local"),
-    "history": ("items", "messages"),
-    "dialect": ("", "openai", "azure", "generic"),
-    "provider": ("", *PROVIDERS),
 }
 
 
@@ -93,12 +84,7 @@ class Settings:
     grace: float = 30.0
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                known = ", ".join(choice for choice in choices if choice)
-                raise SettingsError(
-                    f"SHIM_{name.upper()}={getattr(self, name)!r} is not one of: {known}"
-                )
+        check({each.name: getattr(self, each.name) for each in fields(self)})
         if self.address() is None and not self._is_sqlite():
             raise SettingsError(
                 f"SHIM_DATABASE_URL={without_password(self.database_url)!r} is neither a file nor "
@@ -109,17 +95,6 @@ class Settings:
             raise SettingsError(
                 f"SHIM_UPSTREAM_URL={without_password(self.upstream_url)!r} is not an address: "
                 "use https://host/v1"
-            )
-        if not isinstance(self.store, bool):
-            raise SettingsError(f"SHIM_STORE={self.store!r} is neither true nor false")
-        for name, (fits, words) in _NUMBERS.items():
-            if not fits(getattr(self, name)):
-                raise SettingsError(f"SHIM_{name.upper()}={getattr(self, name)!r} is no {words}")
-        if not _is_model_map(self.models):
-            raise SettingsError(_BAD_MODELS.format(self.models))
-        if self.log and not _is_level(self.log):
-            raise SettingsError(
-                f"SHIM_LOG={self.log!r} is not a level: debug, info, warning or error"
             )
 
     @classmethod
@@ -138,7 +113,7 @@ class Settings:
         file = configured(environ, config)
         values = {
             **{name: _of_file(name, value) for name, value in file.settings.items()},
-            **{name: _parsed(name, environ[each].strip()) for name, each in set_in(environ)},
+            **{name: parsed(name, environ[each].strip()) for name, each in set_in(environ)},
         }
         settings = cls(**{**values, **given})
         if settings.log:
@@ -219,68 +194,8 @@ def unknown_in(environ: Mapping[str, str] | None = None) -> list[str]:
 def _of_file(name: str, value: Any) -> Any:
     """A value of a YAML file, where a number may stand for a text, and text for all."""
     default = next(each.default for each in fields(Settings) if each.name == name)
-    return _parsed(name, str(value)) if isinstance(value, str) or default == "" else value
-
-
-def _parsed(name: str, text: str) -> Any:
-    match name:
-        case "store":
-            return _flag(text)
-        case "models":
-            return _models(text)
-        case "files_max_mb" | "files_days" | "port" | "workers":
-            return int(text) if text.isdecimal() else text
-        case "grace":
-            return float(text) if _DECIMAL.fullmatch(text) else text
-        case _:
-            return text
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
-        raise SettingsError(f"SHIM_STORE={text!r} is neither true nor false")
-    return text.lower() in ("true", "1", "yes")
-
-
-def _models(text: str) -> dict[str, str]:
-    try:
-        models = json.loads(text)
-    except ValueError:
-        models = None
-    if _is_model_map(models):
-        return dict(models)
-    raise SettingsError(_BAD_MODELS.format(text))
-
-
-_BAD_MODELS = 'SHIM_MODELS={0!r} is not a JSON object of model names: use {{"gpt-4": "gpt-5.1"}}'
-
-
-def _is_model_map(models: Any) -> bool:
-    return isinstance(models, Mapping) and all(
-        isinstance(old, str) and isinstance(new, str) for old, new in models.items()
-    )
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
-
-
-def _is_seconds(number: Any) -> bool:
-    return _is_whole(number) or (isinstance(number, float) and 0 <= number < math.inf)
-
-
-_DECIMAL = re.compile(r"\d+(\.\d+)?")
-_NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "files_max_mb": (_is_whole, "number of megabytes"),
-    "files_days": (_is_whole, "number of days"),
-    "port": (lambda port: _is_whole(port) and port < 65536, "port"),
-    "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),
-    "grace": (_is_seconds, "number of seconds"),
-}
-
-
-def _is_level(name: str) -> bool:
-    return isinstance(logging.getLevelName(name.upper()), int)
+    is_text = isinstance(value, str) or isinstance(default, str)
+    return parsed(name, str(value)) if is_text else value
 
 
 def _log_at(level: str) -> None:

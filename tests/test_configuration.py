@@ -236,7 +236,7 @@ def test_what_is_not_used_is_told(written, caplog):
             "assistant_settings: {custom_llm_provider: azure, litellm_params: {tenant_id: t}}",
             "make no token here",
         ),
-        ("history: 5", "SHIM_HISTORY=5 is not one of"),
+        ("history: 5", "SHIM_HISTORY='5' is not one of"),
         ("store: 5", "neither true nor false"),
         ("models: [a]", "is not a JSON object of model names"),
         ("files_max_mb: many", "is no number of megabytes"),

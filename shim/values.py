@@ -1,0 +1,105 @@
+"""The values of settings: what each may be, and how one is written as a text.
+
+Knows each setting by its name. Knows no environment and no file, and nothing of what a setting does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shim.errors import SettingsError
+from shim.providers import PROVIDERS
+
+__all__ = ["check", "parsed"]
+
+_CHOICES = {
+    "mode": ("responses",),
+    "conversations": ("auto", "upstream", "local"),
+    "history": ("items", "messages"),
+    "dialect": ("", "openai", "azure", "generic"),
+    "provider": ("", *PROVIDERS),
+}
+_BAD_MODELS = 'SHIM_MODELS={0!r} is not a JSON object of model names: use {{"gpt-4": "gpt-5.1"}}'
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise SettingsError for the first value that is none of those its setting may have."""
+    for name, choices in _CHOICES.items():
+        if values[name] not in choices:
+            known = ", ".join(choice for choice in choices if choice)
+            raise SettingsError(f"SHIM_{name.upper()}={values[name]!r} is not one of: {known}")
+    if not isinstance(values["store"], bool):
+        raise SettingsError(f"SHIM_STORE={values['store']!r} is neither true nor false")
+    for name, (fits, words) in _NUMBERS.items():
+        if not fits(values[name]):
+            raise SettingsError(f"SHIM_{name.upper()}={values[name]!r} is no {words}")
+    if not _is_model_map(values["models"]):
+        raise SettingsError(_BAD_MODELS.format(values["models"]))
+    if values["log"] and not _is_level(values["log"]):
+        raise SettingsError(
+            f"SHIM_LOG={values['log']!r} is not a level: debug, info, warning or error"
+        )
+
+
+def parsed(name: str, text: str) -> Any:
+    """The value that a text stands for, where it is one at all; `check` says whether it is."""
+    match name:
+        case "store":
+            return _flag(text)
+        case "models":
+            return _models(text)
+        case "files_max_mb" | "files_days" | "port" | "workers":
+            return int(text) if text.isdecimal() else text
+        case "grace":
+            return float(text) if _DECIMAL.fullmatch(text) else text
+        case _:
+            return text
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+        raise SettingsError(f"SHIM_STORE={text!r} is neither true nor false")
+    return text.lower() in ("true", "1", "yes")
+
+
+def _models(text: str) -> dict[str, str]:
+    try:
+        models = json.loads(text)
+    except ValueError:
+        models = None
+    if _is_model_map(models):
+        return dict(models)
+    raise SettingsError(_BAD_MODELS.format(text))
+
+
+def _is_model_map(models: Any) -> bool:
+    return isinstance(models, Mapping) and all(
+        isinstance(old, str) and isinstance(new, str) for old, new in models.items()
+    )
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 0
+
+
+def _is_seconds(number: Any) -> bool:
+    return _is_whole(number) or (isinstance(number, float) and 0 <= number < math.inf)
+
+
+def _is_level(name: str) -> bool:
+    return isinstance(logging.getLevelName(name.upper()), int)
+
+
+_DECIMAL = re.compile(r"\d+(\.\d+)?")
+_NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "files_max_mb": (_is_whole, "number of megabytes"),
+    "files_days": (_is_whole, "number of days"),
+    "port": (lambda port: _is_whole(port) and port < 65536, "port"),
+    "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),
+    "grace": (_is_seconds, "number of seconds"),
+}
