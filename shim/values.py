@@ -1,6 +1,6 @@
 """The values of settings: what each may be, and how one is written as a text.
 
-Knows each setting by its name. Knows no environment and no file, and nothing of what a setting does.
+Knows each setting by its name. Knows no environment and no file, nor what a setting does.
 """
 
 from __future__ import annotations
