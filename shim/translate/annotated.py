@@ -2,30 +2,41 @@
 
 The upstream gives a citation as a place in the text, with nothing written there. Assistants wrote a
 marker there, such as `【4:0†name.txt】`, and annotated it; programs replace the marker (spec 8.3).
-Files of the code interpreter are links in the text, which are annotated where they stand. Whatever
-is annotated, `value[start_index:end_index] == annotation["text"]` holds, in code points.
+Files of the code interpreter are links in the text, which are annotated where they stand, also
+those that the upstream says nothing of. Whatever is annotated, `value[start_index:end_index] ==
+annotation["text"]` holds, in code points. Assistants knew no other annotations: those of other
+types (`url_citation`) are left out, their text stays.
 
 `annotated` makes the final text of a whole part. `Prose` makes the deltas of a part that arrives in
 pieces: what it has said so far agrees with the final text as long as citations come no later than
-the text behind them, which is how they are streamed.
+the text behind them, which is how they are streamed. Links are annotated when the text has ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from shim.core.wire import Json
 from shim.translate.leaks import LeakFilter
+from shim.translate.links import FOLDER, Link, links, path_of
 
-__all__ = ["FileIds", "Prose", "annotated", "file_link", "is_picture", "marker"]
+__all__ = ["Files", "Prose", "annotated", "is_picture", "marker"]
 
-FileIds = Callable[[Json], str | None]
-"""The id under which shim serves the file of a container_file_citation; None if it does not."""
-
-_LINK = "sandbox:/mnt/data/"
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
+
+
+class Files(Protocol):
+    """Gives the ids under which shim serves files of the code interpreter; None where it cannot."""
+
+    def cited(self, citation: Json) -> str | None:
+        """The id of the file of a container_file_citation."""
+        ...
+
+    def linked(self, path: str) -> str | None:
+        """The id of the file that is at a path, of which nothing else is known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +60,19 @@ def is_picture(annotation: Json) -> bool:
     return str(annotation.get("filename") or "").lower().endswith(_IMAGES)
 
 
-def file_link(annotation: Json) -> str:
-    """The link by which a text names a file of the code interpreter."""
-    return f"{_LINK}{annotation.get('filename') or ''}"
+def annotated(
+    raw: str, annotations: Sequence[Json], turn: int, files: Files, *, cut: bool = False
+) -> Json:
+    """The text object of a whole part: its value with markers, and its annotations.
 
-
-def annotated(raw: str, annotations: Sequence[Json], turn: int, file_ids: FileIds) -> Json:
-    """The text object of a whole part: its value with markers, and its annotations."""
+    A text that was `cut` off may end in the middle of a link, which is then none.
+    """
     leaks = LeakFilter()
     clean = leaks.feed(raw) + leaks.finish()
     markers = _markers(annotations, leaks, turn)
     value, made = _written(clean, markers)
-    for given in annotations:
-        if given.get("type") == "container_file_citation" and not is_picture(given):
-            at = leaks.place(_index(given, "start_index"))
-            shift = sum(len(one.text) for one in markers if one.place <= at)
-            start = _found(value, file_link(given), at + shift)
-            file_id = None if start is None else file_ids(given)
-            if start is not None and file_id is not None:
-                made.append(_path(file_link(given), start, file_id))
-    return {"value": value, "annotations": made}
+    linked = _Linked(raw, annotations, lambda place: _moved(leaks.place(place), markers))
+    return {"value": value, "annotations": made + linked.paths(value, files, cut=cut)}
 
 
 def _markers(annotations: Sequence[Json], leaks: LeakFilter, turn: int) -> list[_Marker]:
@@ -118,22 +122,62 @@ def _cited(given: Json, written: str, start: int) -> Json:
     }
 
 
-def _found(value: str, link: str, expected: int) -> int | None:
-    """Where a link stands: where it is said to stand, else where it is found first."""
-    if link == _LINK:
-        return None
-    if value.startswith(link, expected):
-        return expected
-    found = value.find(link)
-    return found if found >= 0 else None
+def _moved(place: int, markers: Sequence[_Marker]) -> int:
+    """Where a place of the clean text is in the text with its markers."""
+    return place + sum(len(one.text) for one in markers if one.place <= place)
 
 
-def _path(link: str, start: int, file_id: str) -> Json:
+class _Linked:
+    """The links of a text to files of the code interpreter, cited by the upstream or not.
+
+    `expected` says where a place of the raw text is in the one that is annotated.
+    """
+
+    def __init__(
+        self, raw: str, annotations: Sequence[Json], expected: Callable[[int], int]
+    ) -> None:
+        self._raw = raw
+        self._cited = [
+            given
+            for given in annotations
+            if given.get("type") == "container_file_citation" and not is_picture(given)
+        ]
+        self._expected = expected
+
+    def paths(self, value: str, files: Files, *, cut: bool) -> list[Json]:
+        """The annotations of the links."""
+        free = [link for link in links(value) if not (cut and link.end == len(value))]
+        made: list[Json] = []
+        ids: dict[str, str] = {}
+        for given in self._cited if FOLDER in value else ():
+            link = self._found(value, given, free)
+            file_id = None if link is None else files.cited(given)
+            if link is not None and file_id is not None:
+                free = [one for one in free if one.end <= link.start or link.end <= one.start]
+                ids.setdefault(link.path, file_id)
+                made.append(_path(link, file_id))
+        for link in free:
+            file_id = ids.get(link.path) or files.linked(link.path)
+            made += [_path(link, file_id)] if file_id is not None else []
+        return made
+
+    def _found(self, value: str, given: Json, free: Sequence[Link]) -> Link | None:
+        """Where a cited link stands: where it is said to stand, else where it is found first."""
+        start = _index(given, "start_index")
+        text, place = self._raw[start : _index(given, "end_index")], self._expected(start)
+        path = path_of(text) if text.startswith(FOLDER) else None
+        if path is not None and value.startswith(text, place):
+            return Link(place, text, path)
+        name = given.get("filename")
+        return next((link for link in free if link.text == text or link.name == name), None)
+
+
+def _path(link: Link, file_id: str) -> Json:
     return {
         "type": "file_path",
-        "text": link,
-        "start_index": start,
-        "end_index": start + len(link),
+        "text": link.text,
+        "start_index": link.start,
+        "end_index": link.end,
         "file_path": {"file_id": file_id},
     }
 
@@ -141,61 +185,52 @@ def _path(link: str, start: int, file_id: str) -> Json:
 class Prose:
     """The deltas of one part that arrives in pieces: pairs of a text and its annotations."""
 
-    def __init__(self, turn: int, file_ids: FileIds) -> None:
+    def __init__(self, turn: int, files: Files) -> None:
         self._turn = turn
-        self._file_ids = file_ids
+        self._files = files
         self._leaks = LeakFilter()
         self._ahead: list[tuple[int, Json]] = []
         self._raw: list[str] = []
-        self._raw_length = 0
         self._said: list[str] = []
         self._said_length = 0
-        self._cited = 0
+        self._markers: list[_Marker] = []
+        self._marked = 0
         self._told = 0
         self._annotations: list[Json] = []
-        self._unlinked: list[Json] = []
 
     def add(self, piece: str) -> list[Json]:
         """The text objects to tell for another piece of text."""
-        told: list[Json] = []
-        while self._ahead and self._ahead[0][0] <= self._raw_length + len(piece):
-            place, given = self._ahead.pop(0)
-            head, piece = piece[: place - self._raw_length], piece[place - self._raw_length :]
-            told += self._say(head)
-            told.append(self._cite(given))
-        return told + self._say(piece)
+        self._raw.append(piece)
+        clean = self._leaks.feed(piece)
+        return self._say(clean) if not self._ahead else self._mark(clean, self._leaks.raw)
 
     def annotate(self, given: Json) -> list[Json]:
         """The text objects to tell for an annotation: at once, or when its place is reached."""
         self._annotations.append(given)
-        match given.get("type"):
-            case "file_citation":
-                place = _index(given, "index")
-                if place > self._raw_length:
-                    self._ahead.append((place, given))
-                    self._ahead.sort(key=lambda one: one[0])
-                    return []
-                return [self._cite(given)]
-            case "container_file_citation" if not is_picture(given):
-                told = self._link(given)
-                if not told:
-                    self._unlinked.append(given)
-                return told
-            case _:
-                return []
+        if given.get("type") != "file_citation":
+            return []
+        place = _index(given, "index")
+        if place > self._leaks.raw:  # so far it is certain what belongs to the text
+            self._ahead.append((place, given))
+            self._ahead.sort(key=lambda one: one[0])
+            return []
+        return [self._cite(given)]
 
-    def finish(self) -> list[Json]:
-        """The text objects still to tell when the part has ended."""
-        told = [{"value": rest}] if (rest := self._leaks.finish()) else []
-        self._note(rest)
-        told += [self._cite(given) for _, given in self._ahead]
-        told += [text for given in self._unlinked for text in self._link(given)]
-        self._ahead, self._unlinked = [], []
-        return told
+    def finish(self, *, cut: bool = False) -> list[Json]:
+        """The text objects still to tell when the part has ended, or was `cut` off."""
+        told = self._mark(self._leaks.finish(), None)
+        linked = _Linked(
+            self.raw,
+            self._annotations,
+            lambda place: _moved(self._leaks.place(place), self._markers),
+        )
+        paths = linked.paths("".join(self._said), self._files, cut=cut)
+        shown = [self._indexed(made, quote=False) for made in paths]
+        return told + [{"value": "", "annotations": [one]} for one in shown]
 
     def whole(self) -> Json:
         """The part as far as it came, as `annotated` makes it."""
-        return annotated(self.raw, self._annotations, self._turn, self._file_ids)
+        return annotated(self.raw, self._annotations, self._turn, self._files, cut=True)
 
     @property
     def raw(self) -> str:
@@ -207,10 +242,17 @@ class Prose:
         """The annotations that have arrived."""
         return self._annotations
 
-    def _say(self, piece: str) -> list[Json]:
-        self._raw.append(piece)
-        self._raw_length += len(piece)
-        clean = self._leaks.feed(piece)
+    def _mark(self, clean: str, certain: int | None) -> list[Json]:
+        """Say a piece of clean text, with the markers whose places it reaches; all if None."""
+        told: list[Json] = []
+        while self._ahead and (certain is None or self._ahead[0][0] <= certain):
+            place, given = self._ahead.pop(0)
+            reached = max(0, self._leaks.place(place) - (self._said_length - self._marked))
+            head, clean = clean[:reached], clean[reached:]
+            told += [*self._say(head), self._cite(given)]
+        return told + self._say(clean)
+
+    def _say(self, clean: str) -> list[Json]:
         self._note(clean)
         return [{"value": clean}] if clean else []
 
@@ -219,20 +261,12 @@ class Prose:
         self._said_length += len(said)
 
     def _cite(self, given: Json) -> Json:
-        written = marker(self._turn, self._cited, _name(given))
-        self._cited += 1
+        written = marker(self._turn, len(self._markers), _name(given))
         made = _cited(given, written, self._said_length)
+        self._markers.append(_Marker(self._said_length - self._marked, written, given))
+        self._marked += len(written)
         self._note(written)
         return {"value": written, "annotations": [self._indexed(made, quote=True)]}
-
-    def _link(self, given: Json) -> list[Json]:
-        link = file_link(given)
-        start = _found("".join(self._said), link, _index(given, "start_index"))
-        file_id = None if start is None else self._file_ids(given)
-        if start is None or file_id is None:
-            return []
-        made = _path(link, start, file_id)
-        return [{"value": "", "annotations": [self._indexed(made, quote=False)]}]
 
     def _indexed(self, made: Json, *, quote: bool) -> Json:
         """An annotation as deltas have it: with its index, and a citation with an empty quote."""

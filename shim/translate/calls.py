@@ -15,7 +15,7 @@ from shim.translate.beginning import step_delta
 from shim.translate.changes import Change
 from shim.translate.closing import completed_step
 from shim.translate.ordering import Names, fit, names_of
-from shim.translate.steps import Steps
+from shim.translate.steps import Steps, Then
 
 __all__ = ["FunctionCalls", "whole"]
 
@@ -135,10 +135,14 @@ def _shown(call: _Call) -> Json:
 
 
 class FunctionCalls:
-    """All function calls of a response, in the steps that hold them."""
+    """All function calls of a response, in the steps that hold them.
 
-    def __init__(self, steps: Steps) -> None:
+    `before` makes what is to come before a step of calls.
+    """
+
+    def __init__(self, steps: Steps, before: Then) -> None:
         self._steps = steps
+        self._before = before
         self._groups: list[_Calls] = []
         self._joined: _Calls | None = None
 
@@ -146,7 +150,9 @@ class FunctionCalls:
         """Begin a call, in the step of the call before if nothing came between them."""
         changes: list[Change] = []
         if self._joined is None:
-            step, changes = self._steps.calls(now, self._left)
+            changes = self._before(now)
+            step, told = self._steps.calls(now, self._left)
+            changes += told
             self._joined = _Calls(step)
             self._groups.append(self._joined)
         return [*changes, step_delta(self._joined.step, self._joined.open(item, names))]

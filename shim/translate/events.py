@@ -46,7 +46,7 @@ class RunTranslator:
         self._made = Made(run)
         self._steps = Steps(run, known, messages)
         self._messages = Messages(run, self._steps, self._made)
-        self._calls = FunctionCalls(self._steps)
+        self._calls = FunctionCalls(self._steps, self._messages.pictures)
         self._hosted = HostedCalls(run, self._steps, self._made.image)
         self._finished: Counter[str] = Counter()
         self._items: list[Json] = []
@@ -74,7 +74,9 @@ class RunTranslator:
 
     def feed(self, event: Json, now: float) -> list[Change]:
         """What an upstream event changes; unknown events change nothing."""
-        self._output = _items_of(event.get("response") or {})
+        response = event.get("response") or {}
+        self._output = _items_of(response)
+        self._made.asked(response)
         self._made.now = now
         changes: list[Change] = []
         for each in self._ordering.feed(event):
@@ -128,21 +130,15 @@ class RunTranslator:
         changes: list[Change] = []
         for item in self._unfinished(self._output):
             changes += self._item(item, frozenset(), now, short)
-        if self._wants_message(short):
-            changes += self._messages.begin(now)
+        if self._messages.shown or (self._silent is not None and not self._steps.begun):
+            changes += self._messages.begin(now)  # of images, or of a model that said nothing
         if self._messages.open:
-            changes.append(self._messages.finish(now, short))
+            changes += self._messages.finish(now, short)
         calls = self._calls.required() if not short else []
         changes += self._rest(now, used, waiting=short is None)
         kind = "calls" if calls else status
         self.outcome = Outcome(kind, used, self._all_items(), calls, reason=short)
         return changes
-
-    def _wants_message(self, short: str | None) -> bool:
-        """Whether a message is to be made of a silent one, or of images that no message showed."""
-        if self._messages.shown and not self._messages.open:
-            return short is not None or not self._calls.required()
-        return self._silent is not None and not self._steps.begun
 
     def _unfinished(self, output: Sequence[Json]) -> list[Json]:
         """The items of a whole response whose end was not seen: matched by kind and order.
@@ -222,6 +218,7 @@ class RunTranslator:
                 called = [(call, names_of({}, call)) for call in inner] or [(item, names)]
                 return [c for call, by in called for c in self._calls.done(call, by, now)]
             case kind if kind in HOSTED:
+                self._made.ran(item)
                 changes, shown = self._hosted.done(item, now)
                 self._messages.shown += shown
                 return changes
@@ -235,7 +232,7 @@ class RunTranslator:
         changes = [] if self._messages.open else self._messages.begin(now)
         changes += self._messages.settled(item)
         cut = None if item.get("status") == "completed" else short
-        return [*changes, self._messages.finish(now, cut)]
+        return changes + self._messages.finish(now, cut)
 
     def _over(self, _event: Json, now: float) -> list[Change]:
         """Nothing said that what is open ended: the whole response, once there, says how."""
@@ -247,7 +244,7 @@ class RunTranslator:
             return self._item(missing[0], frozenset(), now, None)
         self._finished[kind] += 1
         if self._messages.open:
-            return [self._messages.finish(now, None)]
+            return self._messages.finish(now, None)
         self._hosted.left()
         return []
 

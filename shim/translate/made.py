@@ -1,8 +1,8 @@
 """The files that code made in one response, each under an id of shim's own. Pure.
 
 An image that code showed comes with its bytes; a file that the answer names is in the container,
-from where somebody else copies it. Ids are made of where a file comes from, so that who translates
-the response again gives the same.
+from where somebody else copies it: one that is only linked, by its path there. Ids are made of
+where a file comes from, so that who translates the response again gives the same.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import mimetypes
+import posixpath
 
 from shim.core.ids import file_id
 from shim.core.records import File, Run
@@ -28,6 +29,17 @@ class Made:
         self._run = run
         self._files: dict[str, File] = {}
         self._told = 0
+        self._container: str | None = None
+
+    def asked(self, response: Json) -> None:
+        """Take in which container the request named, as the envelope repeats it."""
+        for tool in response.get("tools") or ():
+            if isinstance(tool, dict) and isinstance(tool.get("container"), str):
+                self._container = tool["container"]
+
+    def ran(self, item: Json) -> None:
+        """Take in in which container code ran."""
+        self._container = item.get("container_id") or self._container
 
     def image(self, output: Json) -> str:
         """The id of an image that code showed."""
@@ -60,6 +72,16 @@ class Made:
             self._files[key] = self._file(
                 key, name, container_id=str(container_id), source_id=str(source_id)
             )
+        return key
+
+    def linked(self, path: str) -> str | None:
+        """The id of a file of which a link gives the path alone; None without a container."""
+        if self._container is None:
+            return None
+        key = file_id(self._run.id, self._run.sent, self._container, path)
+        if key not in self._files:
+            name = posixpath.basename(path)
+            self._files[key] = self._file(key, name, container_id=self._container, path=path)
         return key
 
     def _file(self, key: str, name: str, **more: object) -> File:

@@ -46,8 +46,12 @@ class Messages:
         step, record, changes = self._steps.message(now, self._left)
         shown, self.shown = self.shown, []
         self._step = step
-        self._writing = Writing(record, self._turn, self._made.cited, shown)
+        self._writing = Writing(record, self._turn, self._made, shown)
         return [*changes, *self._told(self._writing.opened())]
+
+    def pictures(self, now: float) -> list[Change]:
+        """A message of the images that no message has shown, if there are any."""
+        return self.begin(now) + self.finish(now, None) if self.shown else []
 
     def text(self, event: Json, now: float) -> list[Change]:
         """A piece of text."""
@@ -73,29 +77,31 @@ class Messages:
         return self._told(self._writing.annotate(event.get("content_index", 0), annotation))
 
     def settled(self, item: Json) -> list[Change]:
-        """What had not arrived of a whole message, the one being written."""
+        """What had not arrived of a whole message, the one being written, cut off or not."""
         assert self._writing is not None
         deltas = []
+        cut = item.get("status") == "incomplete"
         for index, part in enumerate(parts_of(item)):
             kind = "refusal" if part.get("type") == "refusal" else "text"
             whole = part.get("refusal" if kind == "refusal" else "text")
             if isinstance(whole, str):
                 noted = part.get("annotations") or ()
-                deltas += self._writing.settle(index, kind, whole, noted)
+                deltas += self._writing.settle(index, kind, whole, noted, cut=cut)
         return self._told([*deltas, *self._writing.pictures()])
 
-    def finish(self, now: float, short: str | None) -> Change:
+    def finish(self, now: float, short: str | None) -> list[Change]:
         """End the message, which stays as far as it got where the response was cut `short`."""
         assert self._writing is not None
         assert self._step is not None
+        changes = self._told(self._writing.end(cut=short is not None))
         written = self._writing.written()
         self._steps.hold(self._step)
         self._writing = None
         if short is not None:
             ended = ended_message(written, _REASONS.get(short, short), now)
-            return Change("thread.message.incomplete", ended)
+            return [*changes, Change("thread.message.incomplete", ended)]
         done = replace(written, status="completed", completed_at=int(now))
-        return Change("thread.message.completed", done)
+        return [*changes, Change("thread.message.completed", done)]
 
     def aborted(self, ending: str, now: float) -> tuple[list[Change], list[Step]]:
         """How the open message ends with its run, and its step; changes nothing here."""
@@ -105,7 +111,7 @@ class Messages:
         return [Change("thread.message.incomplete", message)], [self._step]
 
     def _left(self, now: float) -> list[Change]:
-        return [] if self._writing is None else [self.finish(now, None)]
+        return [] if self._writing is None else self.finish(now, None)
 
     def _told(self, entries: Iterable[Json]) -> list[Change]:
         assert self._writing is not None

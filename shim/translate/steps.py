@@ -2,7 +2,7 @@
 
 A response's usage belongs to its last step, so a step that is done is held until the next one
 begins (and then completes with zeros) or the response ends. Knows no item: what goes on in a step
-says by `Leave` how it makes way for the next one.
+says how it makes way for the next one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from shim.translate.beginning import new_message, new_step
 from shim.translate.changes import Change
 from shim.translate.closing import completed_step
 
-__all__ = ["Leave", "Steps"]
+__all__ = ["Steps", "Then"]
 
-Leave = Callable[[float], list[Change]]
-"""Ends what goes on in a step, which is handed to `Steps.hold` if it is done."""
+Then = Callable[[float], list[Change]]
+"""Something to do at a time. To leave a step: hand it to `Steps.hold` if it is done."""
 
 
 class Steps:
@@ -34,9 +34,9 @@ class Steps:
         self._run = run
         self._known = list(known)
         self._messages = {record.id: record for record in messages}
-        self._leave: Leave | None = None
+        self._leave: Then | None = None
 
-    def message(self, now: float, leave: Leave) -> tuple[Step, Message, list[Change]]:
+    def message(self, now: float, leave: Then) -> tuple[Step, Message, list[Change]]:
         """A step for a message, that message, and what is told of both."""
         changes = self._way(now, leave)
         step = self._taken("message_creation")
@@ -51,7 +51,7 @@ class Steps:
         ]
         return step, record, changes
 
-    def calls(self, now: float, leave: Leave) -> tuple[Step, list[Change]]:
+    def calls(self, now: float, leave: Then) -> tuple[Step, list[Change]]:
         """A step for calls, and what is told of it."""
         changes = self._way(now, leave)
         known = self._taken("tool_calls")
@@ -83,7 +83,7 @@ class Steps:
         """The open steps of an earlier worker that were not taken up yet."""
         return [step for step in self._known if step.status == "in_progress"]
 
-    def _way(self, now: float, leave: Leave) -> list[Change]:
+    def _way(self, now: float, leave: Then) -> list[Change]:
         """Close what is open before the next step begins."""
         changes = [] if self._leave is None else self._leave(now)
         self._leave, self.begun = leave, True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from shim.core.records import Message
 from shim.core.wire import Json
-from shim.translate.annotated import FileIds, Prose, annotated, is_picture
+from shim.translate.annotated import Files, Prose, annotated, is_picture
 
 __all__ = ["Writing"]
 
@@ -46,7 +46,11 @@ class _Refusal:
         self.pieces.append(piece)
         return [{"index": self.place, "type": "refusal", "refusal": piece}]
 
-    def settle(self, text: str, _annotations: Sequence[Json]) -> list[Json]:
+    @property
+    def settled(self) -> bool:
+        return self.final is not None
+
+    def settle(self, text: str, _annotations: Sequence[Json], *, cut: bool) -> list[Json]:  # noqa: ARG002 - as texts are
         arrived, self.final = self.text, text
         rest = text[len(arrived) :] if text.startswith(arrived) else ""
         if not rest:
@@ -60,11 +64,11 @@ class _Refusal:
 class _Text:
     """A text part: its deltas, and in the end the text object of the whole."""
 
-    def __init__(self, place: int, turn: int, file_ids: FileIds) -> None:
+    def __init__(self, place: int, turn: int, files: Files) -> None:
         self.place = place
         self._turn = turn
-        self._file_ids = file_ids
-        self._prose = Prose(turn, file_ids)
+        self._files = files
+        self._prose = Prose(turn, files)
         self._told = False
         self._final: Json | None = None
 
@@ -79,17 +83,26 @@ class _Text:
     def annotate(self, annotation: Json) -> list[Json]:
         return self._entries(self._prose.annotate(annotation))
 
-    def settle(self, text: str, annotations: Sequence[Json]) -> list[Json]:
+    @property
+    def text(self) -> str:
+        """The text that has arrived."""
+        return self._prose.raw
+
+    @property
+    def settled(self) -> bool:
+        """Whether the whole part is there."""
+        return self._final is not None
+
+    def settle(self, text: str, annotations: Sequence[Json], *, cut: bool) -> list[Json]:
         """Take in the whole part; gives what had not been told of it."""
         prose = self._prose
         annotations = annotations or prose.annotations
-        missing = annotations[len(prose.annotations) :]
         rest = text[len(prose.raw) :] if text.startswith(prose.raw) else ""
-        told = [one for given in missing if _inline(given) for one in prose.annotate(given)]
+        missing = annotations[len(prose.annotations) :]
+        told = [one for given in missing for one in prose.annotate(given)]
         told += prose.add(rest)
-        told += [one for given in missing if not _inline(given) for one in prose.annotate(given)]
-        told += prose.finish()
-        self._final = annotated(text, annotations, self._turn, self._file_ids)
+        told += prose.finish(cut=cut)
+        self._final = annotated(text, annotations, self._turn, self._files, cut=cut)
         return self._entries(told)
 
     def content(self) -> Json:
@@ -105,11 +118,6 @@ class _Text:
         return entries
 
 
-def _inline(annotation: Json) -> bool:
-    """Whether an annotation arrives with its text; files of the interpreter come behind it."""
-    return annotation.get("type") == "file_citation"
-
-
 def _ordered(text: Json) -> Json:
     return {key: text[key] for key in ("value", "annotations") if key in text}
 
@@ -122,11 +130,11 @@ class Writing:
     """
 
     def __init__(
-        self, message: Message, turn: int, file_ids: FileIds, shown: Sequence[str] = ()
+        self, message: Message, turn: int, files: Files, shown: Sequence[str] = ()
     ) -> None:
         self.message = message
         self._turn = turn
-        self._file_ids = file_ids
+        self._files = files
         self._parts: dict[tuple[int, str], _Text | _Refusal] = {}
         self._images = [_Image(place, file_id) for place, file_id in enumerate(shown)]
         self._expected = len(shown)
@@ -147,12 +155,26 @@ class Writing:
         return part.annotate(annotation) if isinstance(part, _Text) else []
 
     def settle(
-        self, index: int, kind: str, text: str, annotations: Sequence[Json] = ()
+        self,
+        index: int,
+        kind: str,
+        text: str,
+        annotations: Sequence[Json] = (),
+        *,
+        cut: bool = False,
     ) -> list[Json]:
-        """Take in a whole part; gives the content entries of what had not arrived."""
+        """Take in a whole part, or one `cut` off; gives the content entries not told of it."""
         part = self._part(index, kind)
         self._cited += filter(is_picture, annotations[len(part.annotations) :])
-        return part.settle(text, annotations)
+        return part.settle(text, annotations, cut=cut)
+
+    def end(self, *, cut: bool) -> list[Json]:
+        """Take what has arrived for whole; gives the content entries not told of it."""
+        told = []
+        for part in self._parts.values():
+            if not part.settled:
+                told += part.settle(part.text, part.annotations, cut=cut)
+        return told + self.pictures()
 
     def pictures(self) -> list[Json]:
         """The content entries, behind all text, of images that are cited and were not shown yet."""
@@ -160,7 +182,7 @@ class Writing:
         while self._cited:
             given = self._cited.pop(0)
             self._expected -= 1
-            if self._expected < 0 and (file_id := self._file_ids(given)) is not None:
+            if self._expected < 0 and (file_id := self._files.cited(given)) is not None:
                 self._images.append(_Image(self._next_place(), file_id))
                 told.append(self._images[-1].entry())
         return told
@@ -177,7 +199,7 @@ class Writing:
         if key not in self._parts:
             place = self._next_place()
             text = kind == "text"
-            self._parts[key] = _Text(place, self._turn, self._file_ids) if text else _Refusal(place)
+            self._parts[key] = _Text(place, self._turn, self._files) if text else _Refusal(place)
         return self._parts[key]
 
     def _next_place(self) -> int:

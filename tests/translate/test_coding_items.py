@@ -217,6 +217,107 @@ def test_an_image_without_words_gets_a_message(after: list[Any], stream: bool) -
     assert shapes(changes)[-1] == ({"type": "image_file", "image_file": {"file_id": file.id}},)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_image_before_a_function_call_gets_a_message(stream: bool) -> None:
+    """The run waits for outputs then; what the code showed is among the messages before that."""
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f"}
+    items = [code_item("draw", image()), {**call, "arguments": "{}", "status": "completed"}]
+    events = [
+        *streamed(items[:1], [], early=False)[:-1],
+        {"type": "response.output_item.added", "output_index": 1, "item": items[1]},
+        {"type": "response.output_item.done", "output_index": 1, "item": items[1]},
+        ended(*items),
+    ]
+
+    changes = fed(*events) if stream else fed(ended(*items))
+
+    (file,) = files(changes)
+    _, picture, _, waiting = shapes(changes)
+    assert picture is None
+    names = [one.name for one in changes if one.name]
+    assert names.index("thread.message.completed") < len(names) - names[::-1].index(
+        "thread.run.step.created"
+    )
+    assert shapes(changes)[2] == ({"type": "image_file", "image_file": {"file_id": file.id}},)
+    assert waiting[0]["type"] == "function"
+
+
+def linked(*items: Any, tools: Any = ()) -> dict[str, Any]:
+    """A whole response whose envelope repeats its tools."""
+    end = ended(*items)
+    return {**end, "response": {**end["response"], "tools": list(tools)}}
+
+
+def test_a_link_that_nobody_cited_is_annotated() -> None:
+    """The file is named by its path in the container of the code, under an id made of both."""
+    raw = "Here 😀: [my file](sandbox:/mnt/data/sub/my%20file.csv)."
+    items = [code_item("save"), said(raw)]
+
+    (file,) = files(fed(ended(*items)))
+    content = shapes(fed(*streamed(items, [3], early=False)))[-1]
+
+    (note,) = content[0]["text"]["annotations"]
+    assert note["text"] == "sandbox:/mnt/data/sub/my%20file.csv"
+    assert raw[note["start_index"] : note["end_index"]] == note["text"]
+    assert note["file_path"] == {"file_id": file.id}
+    assert (file.path, file.filename) == ("/mnt/data/sub/my file.csv", "my file.csv")
+    assert (file.container_id, file.source_id, file.status) == ("cntr_1", None, "pending")
+
+
+def test_a_link_is_of_the_container_that_the_request_named() -> None:
+    """A later answer that runs no code still links what the thread's container holds."""
+    tools = [{"type": "code_interpreter", "container": "cntr_9"}]
+
+    (file,) = files(fed(linked(said(TEXT), tools=tools)))
+
+    assert (file.container_id, file.path) == ("cntr_9", "/mnt/data/out.csv")
+
+
+def test_a_link_without_a_container_stays_text() -> None:
+    """Where no container is known there is nothing to copy from."""
+    changes = fed(linked(said(TEXT), tools=[{"type": "code_interpreter", "container": {}}]))
+
+    assert files(changes) == []
+    assert shapes(changes)[-1][0]["text"] == {"value": TEXT, "annotations": []}
+
+
+def test_a_link_that_is_cited_once_and_stands_twice_is_one_file() -> None:
+    """The second occurrence is annotated too, with the id of the first."""
+    text = f"{TEXT} Again: {LINK}"
+
+    changes = fed(ended(code_item("save"), said(text, FILE)))
+
+    (file,) = files(changes)
+    first, second = shapes(changes)[-1][0]["text"]["annotations"]
+    assert file.source_id == "cfile_o"
+    assert first["file_path"] == second["file_path"] == {"file_id": file.id}
+    assert second["start_index"] == text.rindex(LINK)
+
+
+def test_a_link_that_was_cut_off_names_no_file() -> None:
+    """A message that a limit ended in the middle of a link has no annotation for it."""
+    item = {**said(f"{TEXT} And {LINK[:-2]}"), "status": "incomplete"}
+    end = ended(code_item("save"), item)
+    reason = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    response = {**end["response"], **reason}
+
+    changes = fed({"type": "response.incomplete", "response": response})
+
+    (note,) = shapes(changes)[-1][0]["text"]["annotations"]
+    assert note["text"] == LINK
+
+
+def test_a_message_whose_end_is_not_told_has_its_links_annotated() -> None:
+    """Nothing but pieces, then a response that says no more: what has arrived is the message."""
+    events = streamed([code_item("save"), said(TEXT)], [4], early=False)
+
+    changes = fed(*events[:-2], ended())
+
+    (note,) = shapes(changes)[-1][0]["text"]["annotations"]
+    assert note["text"] == LINK
+    assert parts(changes)[-1]["text"]["annotations"] == [{"index": 0, **note}]
+
+
 def test_files_are_what_the_upstream_says_of_them() -> None:
     """An image brings its bytes; one that came as an address is lost; ids are those of shim."""
     other = "https://example.com/a.png"
