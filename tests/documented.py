@@ -93,20 +93,41 @@ def _with_events(reply, events):
     return type(reply)(reply.status, reply.body, events, reply.headers)
 
 
+def _shape(value, key=""):
+    """Keys, types, and what kind of thing it says it is."""
+    match value:
+        case dict():
+            return tuple((name, _shape(each, name)) for name, each in value.items())
+        case list():
+            return tuple(map(_shape, value))
+        case _:
+            return (type(value), value if key in ("type", "object") else None)
+
+
 class _Events:
-    """A stream of events, looked at on the way; begins and ends when the stream in it does."""
+    """A stream of events, looked at on the way; begins and ends when the stream in it does.
+
+    Of deltas that are alike only the first is looked at: some streams have thousands.
+    """
 
     def __init__(self, events, faults):
         self._events = events
         self._faults = faults
+        self._seen = set()
 
     def __aiter__(self):
         return self
 
     async def __anext__(self):
         event = await anext(self._events)
-        self._faults += event_faults(encode_event(event))
+        if not event.name.endswith(".delta") or self._is_new(_shape(event.data)):
+            self._faults += event_faults(encode_event(event))
         return event
+
+    def _is_new(self, shape):
+        known = len(self._seen)
+        self._seen.add(shape)
+        return len(self._seen) > known
 
     async def aclose(self):
         await self._events.aclose()

@@ -24,6 +24,7 @@ BODIES = bodies() if FOLDER.is_dir() else []
 WHOLE = [each for each in BODIES if each.is_response and each.body["status"] in ENDED]
 REFUSALS = [each for each in BODIES if not each.is_response]
 
+JSON = {"content-type": "application/json"}
 KEPT = b"What code wrote was not recorded."
 
 
@@ -36,8 +37,11 @@ class Answering(Offline):
         """Answer as it was recorded."""
         if (method, path) == ("POST", "/responses"):
             return self._recorded()
-        if path.startswith("/containers/"):
+        if path.startswith("/containers/") and path.endswith("/content"):
             return Response(200, {"content-type": "application/binary"}, KEPT)
+        if path.startswith("/containers/"):
+            nothing_more = {"object": "list", "data": [], "has_more": False}
+            return Response(200, JSON, json.dumps(nothing_more).encode())
         return super().handle(method, path, *rest)
 
     def _recorded(self):
@@ -45,7 +49,7 @@ class Answering(Offline):
             kind = "text/event-stream; charset=utf-8"
             return Response(200, {"content-type": kind}, self.answer.text.encode())
         body = json.dumps(self.answer.body).encode()
-        return Response(self.answer.status, {"content-type": "application/json"}, body)
+        return Response(self.answer.status, JSON, body)
 
 
 @pytest.fixture(params=[lane for lane in LANES if lane.conversations == "local"], ids=str)
