@@ -267,8 +267,8 @@ def _images(body: Json) -> list[str]:
 
 
 def message_has_attachments(entry: Any) -> bool:
-    """Whether a history entry is a message with attachments."""
-    return bool(getattr(entry, "attachments", ()))
+    """Whether a history entry is a message that its author gave attachments."""
+    return getattr(entry, "role", "") == "user" and bool(entry.attachments)
 
 
 def _unreached(error: Unreachable) -> Json:

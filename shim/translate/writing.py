@@ -191,7 +191,8 @@ class Writing:
         """The message with its content so far."""
         self.pictures()
         parts = sorted([*self._parts.values(), *self._images], key=lambda part: part.place)
-        return replace(self.message, content=tuple(part.content() for part in parts))
+        content = tuple(part.content() for part in parts)
+        return replace(self.message, content=content, attachments=_attached(content))
 
     def _part(self, index: int, kind: str) -> _Text | _Refusal:
         # by kind too: some servers give every part the same index
@@ -204,3 +205,11 @@ class Writing:
 
     def _next_place(self) -> int:
         return len(self._parts) + len(self._images)
+
+
+def _attached(content: Sequence[Json]) -> tuple[Json, ...]:
+    """The files that the text links to, as answers that old programs printed show; not images."""
+    notes = [note for part in content for note in (part.get("text") or {}).get("annotations", ())]
+    ids = [note["file_path"]["file_id"] for note in notes if note["type"] == "file_path"]
+    tools = [{"type": "code_interpreter"}]
+    return tuple({"file_id": file_id, "tools": tools} for file_id in dict.fromkeys(ids))

@@ -67,6 +67,22 @@ def test_files_outlive_their_container(client: openai.OpenAI, offline: Offline, 
     assert client.files.content(image.image_file.file_id).read().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+def test_files_that_are_linked_are_attached(
+    client: openai.OpenAI, offline: Offline, how: str
+) -> None:
+    """As the original did: the files of the links, once each, and not the images shown."""
+    offline.script.mixed([Code(CSV), Code(CHART), Say(f"Here is {LINK}.")])
+    thread_id, assistant_id = begun(client)
+
+    run(client, thread_id, assistant_id, how)
+    (message,) = client.beta.threads.messages.list(thread_id, limit=1).data
+
+    file_id = message.content[1].text.annotations[0].file_path.file_id
+    (attached,) = message.to_dict()["attachments"]
+    assert attached == {"file_id": file_id, "tools": [{"type": "code_interpreter"}]}
+
+
 def settle(client: openai.OpenAI, file_id: str) -> None:
     """Wait for the copy of a file."""
     assert client.files.retrieve(file_id).status == "processed"
