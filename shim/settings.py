@@ -21,7 +21,8 @@ from shim.values import check, parsed
 
 if TYPE_CHECKING:
     from shim.configuration import Configuration
-    from shim.core.ports import Contents, Upstream, Workers
+    from shim.core.made_files import Contents
+    from shim.core.ports import Upstream, Workers
     from shim.core.wire import Call, Handler, Reply
     from shim.storage.database import Database
 
@@ -279,13 +280,14 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
     database = open_database(settings, workers)
     ledger = Ledger(database)
     mode = settings.conversations if settings.store else "local"
-    mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode)
+    contents = open_contents(settings, database)
+    mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode, contents=contents)
     world = World(
         ledger=ledger,
         upstream=upstream,
         workers=workers,
         conversations=mirrors,
-        contents=open_contents(settings, database),
+        contents=contents,
         store=settings.store,
         pairs=settings.history == "items",
         models=Models(settings.models, settings.provider),

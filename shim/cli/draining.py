@@ -18,7 +18,7 @@ from shim.cli.database import is_there, opened
 from shim.conversation.mirror import Mirrors
 from shim.core.wire import Target
 from shim.errors import SettingsError
-from shim.settings import Settings
+from shim.settings import Settings, open_contents
 from shim.storage.database import Database
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
@@ -49,7 +49,9 @@ def drained(settings: Settings) -> Iterator[Finding]:
         workers = BlockingWorkers()
         sender = BlockingUpstream(client._client, workers.sleep, settings.dialect or None)  # noqa: SLF001 - the one seam we use
         # never `auto`, which forgets what waits where the upstream has no conversations
-        mirrors = Mirrors(Outbox(database), Ledger(database), sender, workers, "upstream")
+        outbox, ledger = Outbox(database), Ledger(database)
+        kept = open_contents(settings, database)
+        mirrors = Mirrors(outbox, ledger, sender, workers, "upstream", contents=kept)
         yield from _each(settings, database, mirrors, target_of(client))
 
 

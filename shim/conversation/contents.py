@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from shim.core.lifecycle import FINAL
+from shim.core.made_files import Contents
+from shim.core.pictures import pictures
 from shim.core.ports import Ledger
 from shim.core.records import Message, Step
 from shim.core.wire import Json
@@ -40,7 +42,11 @@ class Group:
 
 
 async def groups_of(
-    ledger: Ledger, thread_id: str, entries: Sequence[Entry], told: Mapping[str, int]
+    ledger: Ledger,
+    contents: Contents,
+    thread_id: str,
+    entries: Sequence[Entry],
+    told: Mapping[str, int],
 ) -> list[Group]:
     """What `message`, `run` and `again` entries still have to tell, in order.
 
@@ -54,7 +60,9 @@ async def groups_of(
     for entry in entries:
         records = [record for record in _of(entry, history, ended) if record.id not in seen]
         seen.update(record.id for record in records)
-        groups += [g for each in records for g in _groups(entry, each, told.get(each.id, 0))]
+        images = await pictures(ledger, contents, thread_id, records)
+        for each in records:
+            groups += _groups(entry, each, told.get(each.id, 0), images)
     return groups
 
 
@@ -82,19 +90,19 @@ def _of(entry: Entry, history: Sequence[Record], ended: frozenset[str]) -> list[
             return [record for record in history if record.id == entry.payload["message_id"]]
 
 
-def _groups(entry: Entry, record: Record, told: int) -> list[Group]:
+def _groups(entry: Entry, record: Record, told: int, images: Mapping[str, str]) -> list[Group]:
     groups = []
-    for items in _parcels(record):
+    for items in _parcels(record, images):
         left, told = items[told:], max(0, told - len(items))
         if left:
             groups.append(Group(entry, record.id, left))
     return groups
 
 
-def _parcels(record: Record) -> list[list[Json]]:
+def _parcels(record: Record, images: Mapping[str, str]) -> list[list[Json]]:
     """The items of a record, such that no call is sent without its output."""
     if isinstance(record, Message):
-        item = message_item(record)
+        item = message_item(record, images=images)
         return [] if item is None else [[item]]
     items = pair_items(record)
     pairs, most = len(items) // 2, ITEMS_A_CALL // 2

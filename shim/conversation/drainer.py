@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from shim.conversation.contents import Group, batches, found, groups_of, plan
 from shim.conversation.remote import Failed, Gone, Refused, Remote
+from shim.core.made_files import Contents
 from shim.core.ports import Ledger
 from shim.core.wire import Json
 from shim.errors import Lost, ShimError
@@ -32,12 +33,20 @@ class Drainer:
     """Drains the claimed thread. `create` makes a conversation; `progress` counts successes."""
 
     def __init__(
-        self, claim: Claim, outbox: Outbox, ledger: Ledger, remote: Remote, create: Create
+        self,
+        claim: Claim,
+        outbox: Outbox,
+        ledger: Ledger,
+        remote: Remote,
+        create: Create,
+        *,
+        contents: Contents,
     ) -> None:
         self._claim = claim
         self._thread_id = claim.thread_id
         self._outbox = outbox
         self._ledger = ledger
+        self._contents = contents
         self._remote = remote
         self._create = create
         self._began_again = False
@@ -95,7 +104,7 @@ class Drainer:
             if entry.ambiguous:
                 await self._look_for(entry, conversation_id)
         told = await self._outbox.told(self._thread_id)
-        groups = await groups_of(self._ledger, self._thread_id, entries, told)
+        groups = await groups_of(self._ledger, self._contents, self._thread_id, entries, told)
         for batch in batches(groups):
             await self._add(conversation_id, batch)
         await self._claim.done(entries)

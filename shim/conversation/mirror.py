@@ -16,6 +16,7 @@ from shim.conversation.drainer import Create, Drainer
 from shim.conversation.remote import Absent, Failed, Remote
 from shim.conversation.servers import Servers
 from shim.core.ids import mint
+from shim.core.made_files import Contents
 from shim.core.ports import Ledger, Upstream, Workers
 from shim.core.wire import Json, Target
 from shim.errors import Lost
@@ -34,10 +35,18 @@ class Mirrors:
     """Keeps the threads' conversations. `mode` is the setting: auto, upstream or local."""
 
     def __init__(
-        self, outbox: Outbox, ledger: Ledger, upstream: Upstream, workers: Workers, mode: str
+        self,
+        outbox: Outbox,
+        ledger: Ledger,
+        upstream: Upstream,
+        workers: Workers,
+        mode: str,
+        *,
+        contents: Contents,
     ) -> None:
         self._outbox = outbox
         self._ledger = ledger
+        self._contents = contents
         self._upstream = upstream
         self._workers = workers
         self._mode = mode
@@ -114,7 +123,10 @@ class Mirrors:
     async def _attempt(self, claim: Claim, target: Target) -> str | None:
         """Drain until nothing waits; gives the problem that stops it, if one does."""
         remote = Remote(self._upstream, target)
-        drainer = Drainer(claim, self._outbox, self._ledger, remote, self._creating(remote))
+        create = self._creating(remote)
+        drainer = Drainer(
+            claim, self._outbox, self._ledger, remote, create, contents=self._contents
+        )
         failures, progress, since = 0, 0, time.monotonic()
         while True:
             try:

@@ -28,9 +28,11 @@ from shim.core.settling import (
     settled,
     stopped_short,
 )
+from shim.core.uploads import Uploads
 from shim.core.wire import Event, Json, Target
 from shim.errors import Lost, ShimError, Unreachable
 from shim.translate.changes import Change, Outcome
+from shim.translate.copies import may_cite
 from shim.translate.events import RunTranslator
 
 __all__ = ["Worker"]
@@ -64,6 +66,7 @@ class Worker:
         self._run = run
         self._target = target
         self._keeper = Keeper(world)
+        self._uploads = Uploads(world)
         self._translator = RunTranslator(run)
         self._unwritten: Sequence[Change] = ()
         self._last: Sequence[Change] = ()
@@ -148,7 +151,7 @@ class Worker:
     async def _read(self, stream: Stream) -> AsyncGenerator[Event, None]:
         async with aclosing(stream), aclosing(self._payloads(stream)) as payloads:
             async for payload in payloads:
-                changes = self._translator.feed(payload, self._world.now())
+                changes = await self._fed(payload)
                 if self._translator.outcome is not None:
                     self._last = changes
                     return
@@ -158,6 +161,12 @@ class Worker:
                         yield event
                 await self._check()
         self._last = await self._recovered()
+
+    async def _fed(self, payload: Json) -> list[Change]:
+        """What a payload changes, told with the ids of files that callers see."""
+        if may_cite(payload):
+            payload = await self._uploads.shown(payload, self._run.thread_id)
+        return self._translator.feed(payload, self._world.now())
 
     async def _payloads(self, stream: Stream) -> AsyncGenerator[Json, None]:
         """The stream's payloads; a broken connection is its end."""
@@ -181,7 +190,7 @@ class Worker:
                 break
             if answer.body.get("status") not in ("queued", "in_progress"):
                 end = {"type": f"response.{answer.body.get('status')}", "response": answer.body}
-                changes = self._translator.feed(end, self._world.now())
+                changes = await self._fed(end)
                 if self._translator.outcome is None:
                     break
                 return changes

@@ -6,13 +6,15 @@ did not carry it out: it refused it, or was never reached.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from shim.core.containers import GONE, Containers
+from shim.core.containers import GONE, Containers, runs_code
+from shim.core.pictures import pictures, shown_files
 from shim.core.ports import Answer, Request, World
-from shim.core.records import Run
+from shim.core.records import Message, Run, Step
 from shim.core.stores import Stores
+from shim.core.uploads import Uploads
 from shim.core.wire import Json, Target, encode_compact
 from shim.errors import ShimError, Unreachable
 from shim.translate.failures import (
@@ -74,6 +76,8 @@ class Asking:
         self._refused: frozenset[str] = frozenset()
         self._containers = Containers(world, target)
         self._container: str | None = None
+        self._uploads = Uploads(world)
+        self._files: Sequence[str] | None = None
         self.halvings = run.halvings
         self.notes: list[str] = []
 
@@ -99,20 +103,40 @@ class Asking:
         if run.waits and not await Stores(self._world).wait(run, self._target):
             self._note("not all files of the vector stores had been read when the run began")
         history = await ledger.history(run.thread_id)
-        self._groups = input_groups(run, history, plain=plain, pairs=self._world.pairs)
+        images = await self._images(history)
+        self._groups = input_groups(
+            run, history, plain=plain, pairs=self._world.pairs, images=images
+        )
         for _ in range(self.halvings):
             self._groups = halved(self._groups) or self._groups
         stored = self._dialect.store and self._world.store
         items = await ledger.turn_items(run.id)
-        self._current = replayed(items, stored=stored, plain=plain)
+        given = await self._uploads.sent(items, self._target)
+        self._current = replayed(given, stored=stored, plain=plain)
         await self._learn()
-        if self._dialect.code_interpreter:
-            self._container, notes = await self._containers.of(run)
-            self.notes += notes
+        await self._give_files()
         if not self._dialect.file_search and any(map(message_has_attachments, history)):
             self._note("attachments were stored, but the upstream does not search or read files")
         self._check_completion_limit()
         await self._fit()
+
+    async def _images(self, history: Sequence[Message | Step]) -> Mapping[str, str]:
+        """The images of shim's own that messages show; one that is gone is left out."""
+        world, thread_id = self._world, self._run.thread_id
+        found = await pictures(world.ledger, world.contents, thread_id, history)
+        for file_id in shown_files(history):
+            if file_id not in found:
+                self._note(f"the image {file_id} was left out: it is not kept any more")
+        return found
+
+    async def _give_files(self) -> None:
+        """See to it that the run's code has its files, in the thread's container or a new one."""
+        if not runs_code(self._run) or not self._dialect.code_interpreter:
+            return
+        names, lost = await self._uploads.for_code(self._run, self._target)
+        self._container, notes = await self._containers.of(self._run, names)
+        self._files = list(names.values())
+        self.notes += [*lost, *notes]
 
     async def ask(
         self,
@@ -149,6 +173,7 @@ class Asking:
             self._dialect,
             store=store,
             container=self._container,
+            files=self._files,
             refused=self._refused,
         )
         for note in drafted.notes:

@@ -13,6 +13,7 @@ from shim.core.ports import World
 from shim.core.records import Assistant
 from shim.core.requests import Asked
 from shim.core.stores import Stores
+from shim.core.uploads import Uploads
 from shim.core.wire import Json, Reply
 from shim.errors import Lost
 
@@ -28,6 +29,7 @@ class Assistants:
     def __init__(self, world: World, stores: Stores) -> None:
         self._world = world
         self._stores = stores
+        self._uploads = Uploads(world)
 
     async def create(self, asked: Asked) -> Reply:
         """POST /assistants; makes the vector store that the body may describe."""
@@ -46,6 +48,8 @@ class Assistants:
 
     async def update(self, asked: Asked) -> Reply:
         """POST /assistants/{assistant_id}: what is given replaces, what is absent stays."""
+        given = asked.body.get("tool_resources") or {}
+        await self._uploads.check(given, asked.tenant, asked.target)
         while True:
             record = await self.find(asked.tenant, asked.id("assistant"))
             changed = replace(record, **_fields(asked.body))

@@ -16,6 +16,7 @@ from shim.core.ports import Resources, World
 from shim.core.records import Message, Step, Thread
 from shim.core.requests import Asked
 from shim.core.stores import Stores
+from shim.core.uploads import Uploads
 from shim.core.wire import Json
 from shim.errors import ShimError
 
@@ -33,8 +34,11 @@ class Attaching:
     def __init__(self, world: World, stores: Stores, asked: Asked, thread_id: str = "") -> None:
         self._world = world
         self._stores = stores
+        self._uploads = Uploads(world)
+        self._tenant = asked.tenant
         self._target = asked.target
         self._thread_id = thread_id
+        self._names: dict[str, str] = {}
         self._made: list[str] = []
         self._added: dict[str, list[str]] = {}
         self._used: frozenset[str] = frozenset()
@@ -61,6 +65,7 @@ class Attaching:
 
     async def resolved(self, resources: Json, *, expiring: bool) -> Json:
         """The resources, the helper `vector_stores` made into a store and replaced by its id."""
+        await self._uploads.check(resources, self._tenant, self._target)
         search = resources.get("file_search") or {}
         if "vector_stores" not in search:
             return resources
@@ -68,9 +73,11 @@ class Attaching:
         ids = [await self._make(body, expiring=expiring) for body in wanted]
         return {**resources, "file_search": {"vector_store_ids": ids}}
 
-    async def extended(self, resources: Json, messages: Iterable[Message | Step]) -> Json:
+    async def extended(self, resources: Json, messages: Sequence[Message]) -> Json:
         """A thread's resources with what new messages bring (Assistants spec 8.2)."""
+        await self._uploads.check_images(messages, self._tenant, self._target)
         searched, read = _attachments(messages)
+        await self._name([*searched, *read])
         if searched and self._world.upstream.dialect(self._target).file_search:
             ids = await self._searchable(_stores_of(resources), searched)
             resources = {**resources, "file_search": {"vector_store_ids": ids}}
@@ -83,6 +90,7 @@ class Attaching:
     async def brought(self, thread: Thread, messages: Sequence[Message]) -> Resources | None:
         """How new messages change a thread's resources; None where they bring nothing."""
         if not any(_attachments(messages)):
+            await self._uploads.check_images(messages, self._tenant, self._target)
             return None
         now = await self.extended(thread.tool_resources, messages)
         return self.change(thread.version, now)
@@ -97,7 +105,7 @@ class Attaching:
         if present:
             added = self._added.setdefault(present[0], [])
             for file_id in [each for each in files if each not in added]:
-                await self._stores.add(present[0], file_id, self._target)
+                await self._stores.add(present[0], self._names[file_id], self._target)
                 added.append(file_id)
             return present
         if not self._made:
@@ -105,9 +113,17 @@ class Attaching:
         return self._made[-1:]
 
     async def _make(self, body: Json, *, expiring: bool) -> str:
-        made = await self._stores.make(body, self._target, expiring=expiring)
+        files = body.get("file_ids") or ()
+        await self._name(files)
+        named = {**body, "file_ids": [self._names[each] for each in files]} if files else body
+        made = await self._stores.make(named, self._target, expiring=expiring)
         self._made.append(made)
         return made
+
+    async def _name(self, file_ids: Iterable[str]) -> None:
+        """Learn what the upstream calls files."""
+        new = [file_id for file_id in file_ids if file_id not in self._names]
+        self._names.update(await self._uploads.ids(new, self._tenant, self._target))
 
     async def _undo(self, unused: list[str], added: dict[str, list[str]]) -> None:
         for store_id in unused:
@@ -125,7 +141,7 @@ class Attaching:
         if store_id not in await self._world.ledger.made_stores(self._thread_id):
             return []
         kept = set(_attachments(await self._world.ledger.history(self._thread_id))[0])
-        return [f"{store_id}/files/{file_id}" for file_id in files if file_id not in kept]
+        return [f"{store_id}/files/{self._names[each]}" for each in files if each not in kept]
 
 
 def _stores_of(resources: Json) -> list[str]:

@@ -7,6 +7,7 @@ it what files are new; when it is gone, the next response makes another, with al
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from shim.core.ports import Request, World
@@ -15,7 +16,7 @@ from shim.core.wire import Target
 from shim.errors import Unreachable
 from shim.translate.failures import error_of, is_container_gone
 
-__all__ = ["GONE", "Containers"]
+__all__ = ["GONE", "Containers", "runs_code"]
 
 log = logging.getLogger("shim")
 
@@ -35,20 +36,20 @@ class Containers:
         self._world = world
         self._target = target
 
-    async def of(self, run: Run) -> tuple[str | None, list[str]]:
+    async def of(self, run: Run, names: Mapping[str, str]) -> tuple[str | None, list[str]]:
         """The id of the thread's container, the run's files in it, and notes.
 
+        `names` are the upstream's ids of these files, by those that callers see.
         There is none where the thread has none yet, or has lost it.
         """
         container = await self._world.ledger.container(run.thread_id)
-        if container is None or not _runs_code(run):
+        if container is None:
             return None, []
-        wanted = run.tool_resources.get("code_interpreter", {}).get("file_ids") or ()
         notes, given = [], []
-        for file_id in wanted:
+        for file_id, upstream_id in names.items():
             if file_id in container.files:
                 continue
-            problem = await self._give(container, file_id)
+            problem = await self._give(container, upstream_id)
             if problem == GONE:
                 await self.forget(run)
                 return None, [GONE]
@@ -81,5 +82,6 @@ class Containers:
         return str(error_of(answer.body).get("message") or answer.status)
 
 
-def _runs_code(run: Run) -> bool:
+def runs_code(run: Run) -> bool:
+    """Whether the run may run code."""
     return any(tool["type"] == "code_interpreter" for tool in run.tools)

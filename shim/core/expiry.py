@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from shim.core.ports import Contents, Ledger
+from shim.core.made_files import Contents
+from shim.core.ports import Ledger
 from shim.core.records import File
 from shim.errors import Lost
 

@@ -18,6 +18,7 @@ from shim.core.params import ListParams
 from shim.core.ports import Batch, Request, World
 from shim.core.records import ACTIVE, Message, Run, Step
 from shim.core.settling import Settled, closings, ended, settled
+from shim.core.uploads import Uploads
 from shim.core.wire import Json, Target
 from shim.errors import Lost, Unreachable
 from shim.translate.events import RunTranslator
@@ -69,6 +70,7 @@ class Looks:
         self._world = world
         self._again = again
         self._keeper = Keeper(world)
+        self._uploads = Uploads(world)
 
     async def active(self, thread_id: str, target: Target) -> Run | None:
         """The thread's active run as it is now, or None."""
@@ -184,7 +186,8 @@ class Looks:
             run = move(run, "start", _moment(response.get("created_at"), run, when) or when)
         steps, messages = await self._begun(run)
         translator = RunTranslator(run, steps, messages)
-        end = {"type": f"response.{response.get('status')}", "response": response}
+        told = await self._uploads.shown(response, run.thread_id)
+        end = {"type": f"response.{response.get('status')}", "response": told}
         try:
             changes = translator.feed(end, when)
         except Exception:

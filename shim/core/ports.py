@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
     Callable,
     Coroutine,
     Mapping,
@@ -18,6 +17,7 @@ from collections.abc import (
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shim.core.made_files import Contents, MadeFiles
 from shim.core.records import Assistant, Container, File, Listing, Message, Run, Step, Thread
 from shim.core.wire import Event, Json, Target
 
@@ -27,15 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Batch",
-    "Content",
-    "Contents",
     "Conversations",
     "Dialect",
     "Download",
     "InHand",
     "Ledger",
     "Mirror",
-    "Owed",
     "Request",
     "Resources",
     "Stream",
@@ -66,6 +63,8 @@ class Dialect:
     """Replay assistant text as a plain string and function calls with their bare keys."""
     file_search: bool = False
     code_interpreter: bool = False
+    files: bool = False
+    """Take uploads, so that files of shim's own can be given to the tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +139,10 @@ class Upstream(Protocol):
 
     async def send(self, request: Request) -> Answer:
         """Send and read the whole answer; raises Unreachable."""
+        ...
+
+    async def upload(self, request: Request, filename: str, content: bytes) -> Answer:
+        """Send a file in a form, the body's keys as its other fields; raises Unreachable."""
         ...
 
     async def download(self, request: Request) -> Download:
@@ -233,18 +236,7 @@ class Batch:
     listings: Sequence[Listing] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """What is still to be fetched for a thread: files, and containers to be looked through.
-
-    A container is looked through once the response whose code ran in it has ended.
-    """
-
-    files: Sequence[File] = ()
-    listings: Sequence[Listing] = ()
-
-
-class Ledger(Protocol):
+class Ledger(MadeFiles, Protocol):
     """The store. A method whose write needs a state that is not there raises Lost.
 
     `tenant` owns assistants and threads; what hangs on a thread is reached through it. Lists give
@@ -305,64 +297,8 @@ class Ledger(Protocol):
     async def open_steps(self, run_id: str) -> list[Step]: ...
     async def open_messages(self, run_id: str) -> list[Message]: ...
 
-    async def file(self, tenant: str, file_id: str) -> File | None:
-        """A file that is not deleted; it may outlast its thread."""
-        ...
-
-    async def files(self, thread_id: str) -> list[File]:
-        """The files that the thread's code made, deleted ones too."""
-        ...
-
-    async def owed(self, thread_id: str) -> Owed: ...
-    async def save_file(self, record: File) -> None:
-        """Only while it is not deleted."""
-        ...
-
-    async def delete_file(self, file_id: str) -> None: ...
-    async def save_found(self, listings: Sequence[Listing], found: Sequence[File]) -> None:
-        """Only while none of the containers has been looked through by somebody else."""
-        ...
-
-    async def kept_before(self, moment: float, limit: int) -> list[File]:
-        """Files of all tenants that were made before a moment and are still kept."""
-        ...
-
-    async def container(self, thread_id: str) -> Container | None: ...
-    async def save_container(self, thread_id: str, container: Container | None) -> None: ...
-
     async def refused_parameters(self, server: str, model: str) -> frozenset[str]: ...
     async def remember_refused(self, server: str, model: str, name: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A content that is read as it is wanted; nothing is held before the first piece is asked."""
-
-    size: int
-    chunks: AsyncGenerator[bytes, None]
-
-
-class Contents(Protocol):
-    """Where the contents of files are kept, by the files' ids."""
-
-    async def put(self, file_id: str, chunks: AsyncIterable[bytes]) -> int:
-        """Keep a content as it comes, in place of one that is there; gives its size.
-
-        Raises OSError; whatever is raised, by the chunks too, nothing of the new content stays.
-        """
-        ...
-
-    async def get(self, file_id: str) -> bytes | None:
-        """The content, or None where there is none."""
-        ...
-
-    async def open(self, file_id: str) -> Content | None:
-        """The content to be read piece by piece, or None where there is none."""
-        ...
-
-    async def delete(self, file_id: str) -> None:
-        """Delete a content, if it is there."""
-        ...
 
 
 class Conversations(Protocol):

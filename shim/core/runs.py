@@ -27,6 +27,7 @@ from shim.core.requests import Asked
 from shim.core.settling import run_told
 from shim.core.stores import WAIT_SECONDS, Stores
 from shim.core.threads import Threads
+from shim.core.uploads import Uploads
 from shim.core.wire import DONE, Event, Json, Reply, Target
 from shim.errors import Lost
 from shim.translate.changes import Change
@@ -73,6 +74,7 @@ class Runs:
         self._threads = threads
         self._assistants = assistants
         self._looks = looks
+        self._uploads = Uploads(world)
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
@@ -118,6 +120,8 @@ class Runs:
         notes = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
         async with self._threads.attaching(asked) as attaching:
             thread, batch = await self._threads.begin(given, asked.target, attaching)
+            given_run = asked.body.get("tool_resources") or {}
+            await self._uploads.check(given_run, asked.tenant, asked.target)
             made = self._new(asked, assistant, thread)
             run = replace(made, notes=notes, include=tuple(included))
             await self._check_something_to_run(run, batch.new)

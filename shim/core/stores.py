@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import logging
 
-from shim.core import conflicts
+from shim.core import conflicts, relayed
 from shim.core.ports import Answer, Request, World
 from shim.core.records import Run
 from shim.core.wire import Json, Target
 from shim.errors import ApiError, Unreachable
-from shim.translate.failures import error_of
 
 __all__ = ["WAIT_SECONDS", "Stores"]
 
@@ -102,12 +101,9 @@ class Stores:
         try:
             answer = await self._asked(method, path, target, body)
         except Unreachable as error:
-            message = f"The vector store could not be reached: {error}"
-            raise ApiError(
-                500, message, type="server_error", headers={"x-should-retry": "false"}
-            ) from error
+            raise relayed.unreached("The vector store could not be reached", error) from error
         if answer.status >= 400:
-            raise _passed_on(answer)
+            raise relayed.refused(answer, "The vector store could not be made.")
         return answer
 
     async def _asked(
@@ -115,17 +111,6 @@ class Stores:
     ) -> Answer:
         request = Request(method, path, target, body, attempts=2, timeout=_TIMEOUT)
         return await self._world.upstream.send(request)
-
-
-def _passed_on(answer: Answer) -> ApiError:
-    error = error_of(answer.body)
-    return ApiError(
-        answer.status,
-        str(error.get("message") or "The vector store could not be made."),
-        type=str(error.get("type") or "invalid_request_error"),
-        param=error.get("param"),
-        code=error.get("code"),
-    )
 
 
 def _searched_by(run: Run) -> list[str]:

@@ -13,6 +13,7 @@ from shim.core.ports import Batch, Mirror, World
 from shim.core.records import RESOURCE_IDS, Thread
 from shim.core.requests import Asked
 from shim.core.stores import Stores
+from shim.core.uploads import Uploads
 from shim.core.wire import Json, Reply, Target
 from shim.errors import Lost
 
@@ -26,6 +27,7 @@ class Threads:
         self._world = world
         self._stores = stores
         self._keeper = keeper
+        self._uploads = Uploads(world)
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads, with messages to begin with if any are given."""
@@ -60,12 +62,14 @@ class Threads:
 
     async def update(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}: metadata and tool_resources replace what is there."""
+        given = asked.body.get("tool_resources") or {}
+        await self._uploads.check(given, asked.tenant, asked.target)
         while True:
             record = await self.find(asked)
             if "metadata" in asked.body:
                 record = replace(record, metadata=asked.body["metadata"] or {})
             if "tool_resources" in asked.body:
-                record = replace(record, tool_resources=_lists(asked.body["tool_resources"] or {}))
+                record = replace(record, tool_resources=_lists(given))
             try:
                 await self._world.ledger.save_thread(record)
             except Lost:

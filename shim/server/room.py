@@ -50,6 +50,9 @@ class _Lines:
     async def send(self, request: Request) -> Answer:
         return await self._line()[1].send(request)
 
+    async def upload(self, request: Request, filename: str, content: bytes) -> Answer:
+        return await self._line()[1].upload(request, filename, content)
+
     async def download(self, request: Request) -> Download:
         return await self._line()[1].download(request)
 

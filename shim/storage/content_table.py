@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from shim.core.ids import mint
-from shim.core.ports import Content
+from shim.core.made_files import Content
 from shim.storage.database import Database, Statement
 
 __all__ = ["Table"]

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from shim.core.ports import Content
+from shim.core.made_files import Content
 
 __all__ = ["Folder", "Memory"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shim.core.ports import Owed
+from shim.core.made_files import Owed
 from shim.core.records import Container, File, Listing
 from shim.storage.codec import dump, load, pack, unpack
 from shim.storage.database import Database, Row, Statement
@@ -26,6 +26,9 @@ _FORGET = (
     "DELETE FROM files WHERE id = :id "
     "AND NOT EXISTS (SELECT 1 FROM threads WHERE threads.id = files.thread_id)"
 )
+
+
+_GONE = "('deleted', 'expired')"
 
 
 class MadeFiles:
@@ -79,6 +82,46 @@ class MadeFiles:
         sql = "SELECT * FROM files WHERE status = 'kept' AND made_at < :moment LIMIT :limit"
         rows = await self._rows(sql, moment=moment, limit=limit)
         return [file for row in rows if (file := unpack(File, row)).created_at < moment]
+
+    async def tenant(self, thread_id: str) -> str | None:
+        rows = await self._rows("SELECT tenant FROM threads WHERE id = :thread", thread=thread_id)
+        return str(rows[0]["tenant"]) if rows else None
+
+    async def upload(self, file_id: str, server: str) -> str | None:
+        sql = "SELECT upload_id FROM uploads WHERE file_id = :file AND server = :server"
+        rows = await self._rows(sql, file=file_id, server=server)
+        return str(rows[0]["upload_id"]) if rows else None
+
+    async def add_upload(self, file_id: str, server: str, upload_id: str) -> None:
+        sql = (
+            "INSERT INTO uploads SELECT id, :server, :upload, tenant FROM files "
+            f"WHERE id = :file AND status NOT IN {_GONE}"
+        )
+        params = {"file": file_id, "server": server, "upload": upload_id}
+        await self._database.execute(Statement(sql, params, expect=1))
+
+    async def delete_upload(self, file_id: str, server: str) -> None:
+        sql = "DELETE FROM uploads WHERE file_id = :file AND server = :server"
+        await self._database.execute(Statement(sql, {"file": file_id, "server": server}))
+
+    async def gone_uploads(self, tenant: str, server: str, limit: int) -> list[tuple[str, str]]:
+        sql = (
+            "SELECT u.file_id, u.upload_id FROM uploads u LEFT JOIN files f ON f.id = u.file_id "
+            "WHERE u.tenant = :tenant AND u.server = :server "
+            f"AND (f.id IS NULL OR f.status IN {_GONE}) LIMIT :limit"
+        )
+        rows = await self._rows(sql, tenant=tenant, server=server, limit=limit)
+        return [(row["file_id"], row["upload_id"]) for row in rows]
+
+    async def uploaded(self, thread_id: str, upload_ids: Sequence[str]) -> dict[str, str]:
+        names = {f"id{number}": upload_id for number, upload_id in enumerate(upload_ids)}
+        listed = ", ".join(f":{name}" for name in names)
+        sql = (
+            f"SELECT upload_id, file_id FROM uploads WHERE upload_id IN ({listed}) "
+            "AND tenant = (SELECT tenant FROM threads WHERE id = :thread)"
+        )
+        rows = await self._rows(sql, thread=thread_id, **names)
+        return {row["upload_id"]: row["file_id"] for row in rows}
 
     async def container(self, thread_id: str) -> Container | None:
         sql = "SELECT container_id, container_files FROM threads WHERE id = :thread"

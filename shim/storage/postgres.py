@@ -36,7 +36,7 @@ __all__ = ["AsyncPostgres", "Postgres"]
 
 _GIVE_UP_SECONDS = 30.0
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+_PARAMETER = re.compile(r"(?<!:):([a-z_][a-z_0-9]*)")
 
 
 _GOING_DOWN = {"57P01", "57P02", "57P03"}

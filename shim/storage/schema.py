@@ -113,13 +113,30 @@ CREATE TABLE content_pieces (
 );
 """
 
+_UPLOADS = """
+CREATE TABLE uploads (
+  file_id TEXT NOT NULL, server TEXT NOT NULL, upload_id TEXT NOT NULL, tenant TEXT NOT NULL,
+  PRIMARY KEY (file_id, server)
+);
+CREATE INDEX uploads_by_id ON uploads (upload_id);
+CREATE INDEX uploads_by_tenant ON uploads (tenant, server);
+"""
+
 _REMEMBER = """
 CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
 DELETE FROM shim_schema;
 INSERT INTO shim_schema VALUES ({0});
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _SERVERS, _MADE_STORES, _LISTINGS, _CONTENTS)
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _FILES,
+    _SERVERS,
+    _MADE_STORES,
+    _LISTINGS,
+    _CONTENTS,
+    _UPLOADS,
+)
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 
 

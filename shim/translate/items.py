@@ -6,25 +6,36 @@ spec 1.5), and a call without its output is never sent (spec 4.1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from shim.core.ids import FILE
 from shim.core.records import Message, Step
 from shim.core.wire import Json
 from shim.translate.ordering import parts_of
 
 __all__ = ["message_item", "message_text", "outputs", "pair_items", "replayed"]
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-def message_item(message: Message, *, plain: bool = False) -> Json | None:
+
+def message_item(
+    message: Message, *, plain: bool = False, images: Mapping[str, str] = _NONE
+) -> Json | None:
     """The item for a message; None for one without anything to send.
 
+    `images` are those of shim's own, as URLs by their ids; the rest of shim's own is left out.
     `plain` sends an assistant's text as a string, which every server takes. Images that an
     assistant made cannot be sent back (spec 10) and are left out.
     """
     if message.role == "assistant":
         content = _assistant_content(message, plain=plain)
     else:
-        content = [_input_part(part) for part in message.content if not _is_empty(part)]
+        content = [
+            _input_part(part, images)
+            for part in message.content
+            if not _is_empty(part) and not _is_missing(part, images)
+        ]
     return {"type": "message", "role": message.role, "content": content} if content else None
 
 
@@ -70,7 +81,15 @@ def _is_empty(part: Json) -> bool:
     return part["type"] == "text" and not part["text"]["value"]
 
 
-def _input_part(part: Json) -> Json:
+def _is_missing(part: Json, images: Mapping[str, str]) -> bool:
+    """Whether a part shows an image of shim's own that is not at hand."""
+    if part["type"] != "image_file":
+        return False
+    file_id: str = part["image_file"]["file_id"]
+    return file_id.startswith(FILE) and file_id not in images
+
+
+def _input_part(part: Json, images: Mapping[str, str]) -> Json:
     match part["type"]:
         case "image_url":
             given = part["image_url"]
@@ -79,6 +98,8 @@ def _input_part(part: Json) -> Json:
         case "image_file":
             given = part["image_file"]
             file = {"type": "input_image", "file_id": given["file_id"]}
+            if given["file_id"] in images:
+                file = {"type": "input_image", "image_url": images[given["file_id"]]}
             return {**file, "detail": given.get("detail") or "auto"}
         case _:
             return {"type": "input_text", "text": part["text"]["value"]}

@@ -6,8 +6,8 @@ server at hand is left out and noted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shim.core.ports import Dialect
@@ -33,18 +33,23 @@ class Draft:
 
 
 def input_groups(
-    run: Run, history: Sequence[Message | Step], *, plain: bool, pairs: bool
+    run: Run,
+    history: Sequence[Message | Step],
+    *,
+    plain: bool,
+    pairs: bool,
+    images: Mapping[str, str] | None = None,
 ) -> list[Group]:
     """What came before the run, oldest first: its messages and, with `pairs`, answered calls.
 
     `truncation_strategy.last_messages` keeps that many of the newest messages, and the calls
-    between them.
+    between them. `images` are those of shim's own that messages show, as URLs.
     """
     earlier = [entry for entry in history if entry.run_id != run.id]
     groups: list[Group] = []
     for entry in _last_messages(run, earlier):
         if isinstance(entry, Message):
-            item = message_item(entry, plain=plain)
+            item = message_item(entry, plain=plain, images=images or {})
             groups.append((item,) if item else ())
         elif pairs:
             groups.append(tuple(pair_items(entry)))
@@ -76,13 +81,15 @@ def draft(
     *,
     store: bool,
     container: str | None = None,
+    files: Sequence[str] | None = None,
     refused: frozenset[str] = frozenset(),
 ) -> Draft:
     """The request for the run's next response: earlier groups, then the run's own items.
 
-    `container` is the one in which the thread's code ran before.
+    `container` is the one in which the thread's code ran before; `files` are what the upstream
+    calls those that a new one is given, where that is known.
     """
-    tools, notes = _tools(run, dialect, container)
+    tools, notes = _tools(_giving(run, files), dialect, container)
     items = [*(item for group in groups for item in group), *current]
     if _misses_json(run, items):
         items, notes = [_JSON_REMINDER, *items], (*notes, _JSON_NOTE)
@@ -102,6 +109,14 @@ def draft(
     known = tuple(f"{name} was left out: {run.model} does not take it" for name in dropped)
     kept = {name: value for name, value in body.items() if name not in refused}
     return Draft(kept, notes + known)
+
+
+def _giving(run: Run, files: Sequence[str] | None) -> Run:
+    """The run with other ids for the files that its code is given."""
+    if files is None:
+        return run
+    given = {**run.tool_resources, "code_interpreter": {"file_ids": list(files)}}
+    return replace(run, tool_resources=given)
 
 
 def _opening(instructions: str) -> Json:

@@ -26,6 +26,7 @@ OPENAI = Dialect(
     plain_history=False,
     file_search=True,
     code_interpreter=True,
+    files=True,
 )
 
 AZURE = Dialect(
@@ -42,6 +43,7 @@ AZURE = Dialect(
     plain_history=False,
     file_search=True,
     code_interpreter=True,
+    files=True,
 )
 
 GENERIC = Dialect(name="generic", conversations=None, retrieve=False)

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
@@ -36,6 +36,7 @@ _BAD_HEADER = (
 )
 
 Sleep = Callable[[float], Awaitable[None]]
+Form = Mapping[str, tuple[str, bytes, str]]
 
 
 def module_of(client: object) -> Any:
@@ -64,6 +65,11 @@ class _Upstream:
         """Send and read the whole answer."""
         return await repeat(lambda: self._once(request), request, self._sleep)
 
+    async def upload(self, request: Request, filename: str, content: bytes) -> Answer:
+        """Send a file in a form and read the whole answer."""
+        form = {"file": (filename, content, "application/octet-stream")}
+        return await repeat(lambda: self._once(request, form), request, self._sleep)
+
     async def download(self, request: Request) -> HttpDownload:
         """Send and return once the headers are there, to read the answer as bytes."""
         return await repeat(lambda: self._fetched(request), request, self._sleep)
@@ -72,8 +78,8 @@ class _Upstream:
         """Send and return once the headers are there."""
         return await repeat(lambda: self._begin(request), request, self._sleep)
 
-    async def _once(self, request: Request) -> Answer:
-        response = await self._transmit(request, "application/json")
+    async def _once(self, request: Request, files: Form | None = None) -> Answer:
+        response = await self._transmit(request, "application/json", files)
         status, headers = response.status_code, dict(response.headers.items())
         content = _without_keys(await self._whole(response), request.target)
         return Answer(status, _body(status, content), headers)
@@ -95,25 +101,27 @@ class _Upstream:
         content = _without_keys(await self._whole(response), request.target)
         return HttpStream(status, headers, body=_body(status, content))
 
-    async def _transmit(self, request: Request, accept: str) -> Any:
+    async def _transmit(self, request: Request, accept: str, files: Form | None = None) -> Any:
         if self._client.is_closed:
             raise Unreachable("the HTTP client is closed", sent=False)
         with self.failures():
-            return await self._send(self._build(request, accept))
+            return await self._send(self._build(request, accept, files))
 
-    def _build(self, request: Request, accept: str) -> Any:
+    def _build(self, request: Request, accept: str, files: Form | None) -> Any:
         headers = {**request.target.headers, "accept": accept}
-        content = None
-        if request.body is not None:
+        carried: dict[str, Any] = {}
+        if files is not None:
+            carried = {"data": request.body, "files": files}
+        elif request.body is not None:
             headers["content-type"] = "application/json"
-            content = encode_compact(request.body)
+            carried = {"content": encode_compact(request.body)}
         timeout = _timeout(request.target.timeout if request.timeout is None else request.timeout)
         return self._client.build_request(
             request.method,
             request.target.base_url + request.path,
             params=list(request.query) or None,
             headers=headers,
-            content=content,
+            **carried,
             extensions={} if timeout is None else {"timeout": timeout},
         )
 

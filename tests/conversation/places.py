@@ -19,6 +19,7 @@ from shim.conversation.mirror import Mirrors
 from shim.core.wire import Target
 from shim.offline import Offline
 from shim.settings import Settings, wire
+from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.storage.sqlite import SQLite
@@ -145,7 +146,7 @@ class Place:
             upstream = Brisk(
                 BlockingUpstream(client, workers.sleep, "openai"), self._flags, self._timeout
             )
-            mirrors = Mirrors(self.outbox, self.ledger, upstream, workers, mode)
+            mirrors = Mirrors(self.outbox, self.ledger, upstream, workers, mode, contents=Memory())
             return drive.run(mirrors.drain_now(thread, TARGET))
 
     # what programs do

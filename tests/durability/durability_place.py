@@ -237,8 +237,9 @@ def oddly(
     def wire(settings: Settings, upstream: Any, workers: Any) -> Wired:
         database = open_database(settings, workers)
         ledger = _Interrupted(database, before)
-        mirrors = Mirrors(Outbox(database), ledger, upstream, workers, settings.conversations)
-        engine = Engine(World(ledger, upstream, workers, mirrors, Memory(), now=now))
+        contents, mode = Memory(), settings.conversations
+        mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode, contents=contents)
+        engine = Engine(World(ledger, upstream, workers, mirrors, contents, now=now))
         return Wired(engine, database)
 
     return wire

@@ -122,8 +122,9 @@ class Replay:
         """As `settings.wire` makes it, with the recording's clock."""
         database = open_database(settings, workers)
         ledger = Ledger(database)
-        mirrors = Mirrors(Outbox(database), ledger, upstream, workers, settings.conversations)
-        return Engine(World(ledger, upstream, workers, mirrors, Memory(), now=self._clock))
+        contents, mode = Memory(), settings.conversations
+        mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode, contents=contents)
+        return Engine(World(ledger, upstream, workers, mirrors, contents, now=self._clock))
 
     def close(self) -> None:
         """Let the background work end, and close the client."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shim import drive
-from shim.core.ports import Batch
+from shim.core.ports import Batch, Resources
 from shim.core.records import Container, File, Listing
 from shim.errors import Lost
 from shim.storage.content_table import Table
@@ -107,6 +107,98 @@ def test_a_container_is_remembered_with_its_files(store):
     assert same == Container("cntr_1", ("file-1",))
     assert other == Container("cntr_2", ("file-2",))
     assert store.do("container", run.thread_id) is None
+
+
+def test_an_upload_belongs_to_a_file_that_is_there(store):
+    """A server has one upload of a file; of a file that is gone none can be noted."""
+    run = store.run(store.thread("Hi", tenant="t"))
+    one, gone = made(run), made(run, 2)
+    store.do("save_run", run, Batch(files=[one]))
+
+    store.do("add_upload", one.id, "https://a", "file-1")
+    store.do("add_upload", one.id, "https://b", "file-2")
+    with pytest.raises(Lost):
+        store.do("add_upload", one.id, "https://a", "file-3")
+    with pytest.raises(Lost):
+        store.do("add_upload", gone.id, "https://a", "file-4")
+    store.do("delete_upload", one.id, "https://b")
+
+    assert store.do("upload", one.id, "https://a") == "file-1"
+    assert store.do("upload", one.id, "https://b") is None
+
+
+def test_uploads_are_known_to_threads_of_the_same_tenant(store):
+    """Another tenant's file is not named by its id, whatever cites it."""
+    run = store.run(store.thread("Hi", tenant="t"))
+    same, other = store.thread(tenant="t"), store.thread(tenant="u")
+    file = made(run)
+    store.do("save_run", run, Batch(files=[file]))
+    store.do("add_upload", file.id, "https://a", "file-1")
+
+    cited = ["file-0", "file-1"]
+
+    assert store.do("uploaded", same, cited) == {"file-1": file.id}
+    assert store.do("uploaded", other, cited) == {}
+    assert (store.do("tenant", same), store.do("tenant", "thread_none")) == ("t", None)
+
+
+def test_uploads_of_files_that_are_gone_are_left_to_be_deleted(store):
+    """Each server's for itself, and each tenant's, until they are struck out."""
+    run = store.run(store.thread("Hi", tenant="t"))
+    files = [made(run, number) for number in range(4)]
+    store.do("save_run", run, Batch(files=files))
+    for file in files:
+        store.do("add_upload", file.id, "https://a", f"file-{file.id[-1]}")
+
+    store.do("delete_file", files[1].id)
+    store.do("save_file", replace(files[2], status="expired"))
+    store.do("delete_file", files[3].id)
+    store.do("delete_upload", files[3].id, "https://a")
+
+    gone = [(files[1].id, "file-1"), (files[2].id, "file-2")]
+    assert sorted(store.do("gone_uploads", "t", "https://a", 9)) == gone
+    assert len(store.do("gone_uploads", "t", "https://a", 1)) == 1
+    assert store.do("gone_uploads", "t", "https://b", 9) == []
+    assert store.do("gone_uploads", "u", "https://a", 9) == []
+    with pytest.raises(Lost):
+        store.do("add_upload", files[2].id, "https://b", "file-9")
+
+
+def test_stores_wait_for_their_thread_to_be_deleted(store):
+    """Whoever holds the claim strikes them out; a thread without any leaves nothing."""
+    thread_id, bare = store.thread("Hi"), store.thread("Hi")
+    resources = Resources(0, {"file_search": {"vector_store_ids": ["vs_1"]}}, ["vs_1"])
+    store.do("add_messages", thread_id, Batch(new=[store.message(thread_id)], resources=resources))
+
+    store.do("delete_thread", thread_id)
+    store.do("delete_thread", bare)
+    claim = store.ask("claim", thread_id, "me")
+    left = store.ask("made_stores", thread_id)
+    drive.run(claim.forget_store("vs_1"))
+
+    assert (left, store.ask("made_stores", thread_id)) == (["vs_1"], [])
+    assert [entry.kind for entry in store.ask("entries", thread_id, 9)] == ["delete_thread"]
+    assert store.ask("entries", bare, 9) == []
+
+
+def test_messages_bring_resources_only_to_the_thread_that_was_read(store):
+    """Neither is written where the thread was changed meanwhile."""
+    thread_id = store.thread()
+    read = store.do("thread", "", thread_id)
+    store.do("save_thread", replace(read, metadata={"k": "v"}))
+    now = {"code_interpreter": {"file_ids": ["file-1"]}}
+
+    def add(version):
+        batch = Batch(new=[store.message(thread_id)], resources=Resources(version, now))
+        store.do("add_messages", thread_id, batch)
+
+    with pytest.raises(Lost):
+        add(read.version)
+    assert store.sql("SELECT id FROM messages") == []
+    add(read.version + 1)
+
+    changed = store.do("thread", "", thread_id)
+    assert (changed.metadata, changed.tool_resources, changed.version) == ({"k": "v"}, now, 2)
 
 
 def test_a_deleted_thread_leaves_its_container_to_be_deleted(store):

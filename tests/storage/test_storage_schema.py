@@ -30,6 +30,7 @@ TABLES = {
     "listings",
     "contents",
     "content_pieces",
+    "uploads",
     "shim_schema",
 }
 

@@ -117,6 +117,23 @@ def test_a_request_carries_what_it_was_given(lane):
     assert sent.extensions["timeout"] == TARGET.timeout
 
 
+def test_a_file_is_sent_in_a_form(lane):
+    """With the body's keys as its other fields, and the target's credentials."""
+    upstream = lane.upstream(lambda _: lane.answer(b'{"id": "file-1"}'))
+    request = Request("POST", "/files", TARGET, {"purpose": "assistants"})
+
+    answer = lane.run(upstream.upload(request, "Größe 1.csv", b"a,b\r\n1,2"))
+
+    (sent,) = lane.requests
+    content = sent.content
+    assert answer.body == {"id": "file-1"}
+    assert sent.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert sent.headers["authorization"] == "Bearer k"
+    assert b'name="purpose"\r\n\r\nassistants\r\n' in content
+    assert "Größe 1.csv".encode() in content
+    assert b"\r\n\r\na,b\r\n1,2\r\n--" in content
+
+
 def test_a_get_has_no_body(lane):
     """A request without a body has no content type either."""
     upstream = lane.upstream(lambda _: lane.http.Response(200, json={}))
