@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shim.configuration import Configuration
     from shim.core.made_files import Contents
     from shim.core.ports import Upstream, Workers
+    from shim.core.records import Run
     from shim.core.wire import Call, Handler, Reply
     from shim.storage.database import Database
 
@@ -266,10 +267,16 @@ def open_contents(settings: Settings, database: Database) -> Contents:
     return Memory() if settings.address() is None else Table(database)
 
 
-def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
+def wire(
+    settings: Settings,
+    upstream: Upstream,
+    workers: Workers,
+    ended: Callable[[Run], None] = lambda _: None,
+) -> Wired:
     """The engine over a database, an upstream and workers of one colour.
 
-    Imports the engine here, so that a program pays for it with its first Assistants call.
+    `ended` is told of each run that ends here. Imports the engine here, so that a program pays for
+    it with its first Assistants call.
     """
     from shim.conversation.mirror import Mirrors  # noqa: PLC0415
     from shim.core.engine import Engine  # noqa: PLC0415
@@ -293,6 +300,7 @@ def wire(settings: Settings, upstream: Upstream, workers: Workers) -> Wired:
         models=Models(settings.models, settings.provider),
         most_bytes=settings.files_max_mb * 1_000_000,
         files_days=settings.files_days,
+        ended=ended,
     )
     engine = Engine(world)
     return Wired(with_beta(engine) if settings.provider else engine, database)

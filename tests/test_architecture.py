@@ -61,6 +61,7 @@ OUTSIDE_WORLD = {
 
 READS_THE_ENVIRONMENT = {
     "shim.settings": "is the one reader of shim's own settings",
+    "shim.server.serving": "tells prometheus-client, by its own variable, where processes count",
     "shim.module_client": "follows the SDK's module client, which reads the SDK's own variables",
     "shim.functions.accounts": "follows LiteLLM's functions, which read variables of their own",
 }

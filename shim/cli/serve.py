@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +34,7 @@ def command(**options: Any) -> None:
     settings = Settings.load(**given)
     serving = _serving()
     listener = serving.listening(settings)
-    _log_requests()
+    _check_database(settings)
     click.echo(_started(settings, serving.address_of(listener)), err=True)
     sys.exit(serving.serve(settings, listener))
 
@@ -60,10 +60,12 @@ def _started(settings: Settings, address: str) -> str:
     )
 
 
-def _log_requests() -> None:
-    """Show shim's log on the terminal: what goes wrong, and a line for each request."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
-    if not root.handlers:
-        root.addHandler(handler)
+def _check_database(settings: Settings) -> None:
+    """Open the database before anyone waits, and bring it up to date once for all processes."""
+    from shim import drive
+    from shim.settings import open_database
+    from shim.storage.sqlite import Statement
+    from shim.workers import BlockingWorkers
+
+    with closing(open_database(settings, BlockingWorkers())) as database:
+        drive.run(database.execute(Statement("SELECT 1")))

@@ -14,6 +14,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from shim.core.expiry import sweep
+from shim.core.lifecycle import FINAL
 from shim.core.listings import MOST_UNNAMED, Gone, Unlisted, is_gone, listed, placed, unnamed, words
 from shim.core.ports import Batch, Request, World
 from shim.core.records import ACTIVE, File, Listing, Run
@@ -59,6 +60,8 @@ class Keeper:
         saved = await self._world.ledger.save_run(noted, replace(batch, files=files))
         if looks or any(file.status == "pending" and file.source_id for file in files):
             self._world.workers.spawn(self._copy_all(run.thread_id, target), aside=True)
+        if saved.status in FINAL:
+            self._world.ended(saved)
         return saved
 
     async def resume(self, thread_id: str, target: Target) -> None:

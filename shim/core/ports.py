@@ -350,3 +350,5 @@ class World:
     files_days: int = 0
     """How many days a file is kept; 0 until it is deleted."""
     in_hand: InHand = field(default_factory=InHand)
+    ended: Callable[[Run], None] = lambda _: None
+    """Told of each run that this process has ended, once it is stored."""

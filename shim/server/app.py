@@ -5,27 +5,28 @@ Knows Starlette. Knows no Assistants semantics and no socket.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shim.core.routes import match
 from shim.core.wire import Call, Reply, encode_json
 from shim.doorway import headers_of, refused
 from shim.errors import ApiError
 from shim.server.access import Access, Admitted, Open
-from shim.server.openapi import document
-from shim.server.page import page
+from shim.server.observation import Observed, trail_of
 from shim.server.paths import Place, placed
 from shim.server.proxy import forwarded
 from shim.server.room import Room
 from shim.server.streams import Streamed, framed
+from shim.server.telling import routes
 from shim.settings import Settings
 
 __all__ = ["asgi", "room_of"]
@@ -41,13 +42,8 @@ def asgi(settings: Settings | None = None, *, access: Access | None = None) -> S
     settings = settings or Settings.load()
     room = Room(settings)
     app = Starlette(
-        routes=[
-            Route("/healthz", _alive),
-            Route("/readyz", _Ready(room)),
-            Route("/openapi.json", _described),
-            Route("/docs", _documented),
-            Route("/{path:path}", _Doorway(room, access or Open(settings))),
-        ],
+        routes=[*routes(room), Route("/{path:path}", _Doorway(room, access or Open(settings)))],
+        middleware=[Middleware(Observed, room.metrics)],
         lifespan=lambda _: _lifespan(room),
     )
     app.state.shim = room
@@ -63,42 +59,9 @@ def room_of(app: Starlette) -> Room:
 
 @asynccontextmanager
 async def _lifespan(room: Room) -> AsyncIterator[None]:
-    room.kept_by_lifespan()
-    await room.wired.check()
+    await room.start()
     yield
     await room.close()
-
-
-async def _alive(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
-    return Response("alive\n", media_type="text/plain")
-
-
-async def _described(request: Request) -> Response:  # noqa: ARG001
-    return JSONResponse(document())
-
-
-async def _documented(request: Request) -> Response:  # noqa: ARG001
-    return HTMLResponse(page(document()))
-
-
-class _Ready:
-    """Whether requests may be sent here: the database answers, and the end has not come."""
-
-    def __init__(self, room: Room) -> None:
-        self._room = room
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, words = await self._state()
-        await Response(f"{words}\n", status, media_type="text/plain")(scope, receive, send)
-
-    async def _state(self) -> tuple[int, str]:
-        if self._room.closing:
-            return 503, "shutting down"
-        try:
-            await asyncio.wait_for(self._room.wired.check(), 5.0)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
-            return 503, f"the database does not answer: {type(error).__name__}"
-        return 200, "ready"
 
 
 class _Doorway:
@@ -130,6 +93,7 @@ class _Doorway:
         if not (place.ours or place.passes):
             path = request.scope["path"]
             raise ApiError(404, f"Invalid URL ({request.method} {path})")
+        trail_of(request.scope).route = _route(request.method, place)
         admitted = await self._access.admit(request.headers)
         if place.ours:
             return await self._carried(request, place, admitted, began)
@@ -159,3 +123,11 @@ def _told(reply: Reply, began: float) -> ASGIApp:
     if reply.chunks is not None:
         return Streamed(reply.chunks, headers)
     return Response(encode_json(reply.body or {}), reply.status, headers)
+
+
+def _route(method: str, place: Place) -> str:
+    """What is counted together: an endpoint of shim's, or all that is passed on."""
+    if not place.ours:
+        return "proxy"
+    matched = match(method, place.path.rstrip("/"))
+    return matched.route.path if matched else "unknown"

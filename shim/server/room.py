@@ -12,11 +12,13 @@ import time
 import weakref
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx
 
 from shim.core.ports import Answer, Dialect, Download, Request, Stream
 from shim.core.wire import Call, Reply, Target
+from shim.server.metrics import Metrics
 from shim.settings import Settings, Wired, wire
 from shim.upstream.dialect import choose
 from shim.upstream.http import AsyncUpstream
@@ -33,7 +35,8 @@ _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100)
 class _Lines:
     """The upstream by the client of the loop that asks; httpx's clients belong to one loop."""
 
-    def __init__(self, settings: Settings, workers: AsyncWorkers) -> None:
+    def __init__(self, settings: Settings, workers: AsyncWorkers, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._dialect = settings.dialect or None
         self._workers = workers
         self._open: weakref.WeakKeyDictionary[
@@ -68,7 +71,7 @@ class _Lines:
     def _line(self) -> tuple[httpx.AsyncClient, AsyncUpstream]:
         loop = asyncio.get_running_loop()
         if loop not in self._open:
-            client = _client()
+            client = _client(self._metrics)
             self._open[loop] = client, AsyncUpstream(client, self._workers.sleep, self._dialect)
         return self._open[loop]
 
@@ -78,8 +81,9 @@ class Room:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self.workers = AsyncWorkers()
-        self.lines = _Lines(settings, self.workers)
+        self.lines = _Lines(settings, self.workers, self.metrics)
         self.closing = False
         self._wired: Wired | None = None
         self._ends: float | None = None
@@ -89,7 +93,8 @@ class Room:
     def wired(self) -> Wired:
         """The engine, put together when it is first asked for."""
         if self._wired is None:
-            self._wired = wire(self.settings, self.lines, self.workers)
+            ended = self.metrics.run_ended
+            self._wired = wire(self.settings, self.lines, self.workers, ended)
         return self._wired
 
     async def answer(self, call: Call) -> Reply:
@@ -109,9 +114,11 @@ class Room:
             task = loop.create_task(self._kept_open())
             task.add_done_callback(_nothing_of)
 
-    def kept_by_lifespan(self) -> None:
-        """Somebody says when this loop's end comes."""
+    async def start(self) -> None:
+        """Open what is needed on this loop, whose end somebody will say; raises where it fails."""
+        self.closing, self._ends = False, None
         self._kept.add(asyncio.get_running_loop())
+        await self.wired.check()
 
     def begin_closing(self) -> None:
         """The end has come: what goes on has `grace` seconds from now, then it is handed over."""
@@ -149,14 +156,31 @@ class Room:
         await self.lines.close()
 
 
-def _client() -> httpx.AsyncClient:
+class _Counting(httpx.AsyncClient):
+    """Counts what is sent, the engine's calls and those passed on."""
+
+    metrics: Metrics
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        began, status = time.monotonic(), "unreachable"
+        try:
+            response = await super().send(request, **options)
+            status = str(response.status_code)
+        finally:
+            self.metrics.upstream_asked(request.url.path, status, time.monotonic() - began)
+        return response
+
+
+def _client(metrics: Metrics) -> httpx.AsyncClient:
     """A client for all callers: it keeps no cookies, so that none is another's."""
-    return httpx.AsyncClient(
+    client = _Counting(
         timeout=httpx.Timeout(600.0, connect=10.0),
         limits=_LIMITS,
         follow_redirects=True,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
+    client.metrics = metrics
+    return client
 
 
 def _nothing_of(task: asyncio.Task[None]) -> None:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 
 from shim.errors import SettingsError
 from shim.server.access import check_address
@@ -80,6 +84,7 @@ class _Server(uvicorn.Server):
 
 def _work(settings: Settings, listener: socket.socket) -> int:
     """Serve in this process."""
+    _show_log(settings)
     app = asgi(settings)
     config = uvicorn.Config(
         app,
@@ -102,8 +107,27 @@ def _nothing(number: int, frame: FrameType | None) -> None:
 
 
 def _worker(settings: Settings, listener: socket.socket) -> None:
-    """The whole of a further process."""
+    """The whole of a further process, which ends when the one that began it does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(_work(settings, listener))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _show_log(settings: Settings) -> None:
+    """Write to the terminal what goes wrong, and a line for each request."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    for name, level in (("shim", "warning"), ("uvicorn", "warning"), ("shim.access", "info")):
+        logging.getLogger(name).setLevel((settings.log or level).upper())
+    for logger in (logging.getLogger("shim"), logging.getLogger("uvicorn")):
+        if all(isinstance(each, logging.NullHandler) for each in logger.handlers):
+            logger.addHandler(handler)
 
 
 class _Crew:
@@ -117,30 +141,41 @@ class _Crew:
 
     def run(self) -> int:
         """Keep the processes alive until a signal says to stop."""
+        _show_log(self._settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        with tempfile.TemporaryDirectory(prefix="shim-metrics-") as folder:
+            # read by prometheus-client when a process imports it
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            return int(self._watch(folder))
+
+    def _watch(self, folder: str) -> bool:
+        """Replace what dies until told to stop; True if a process could not even begin."""
         processes = [self._begun() for _ in range(self._settings.workers)]
         failed = False
         while not failed and not self._stop.wait(0.2):
-            failed = self._replaced(processes)
+            failed = self._replaced(processes, folder)
         for process in processes:
             process.terminate()
         for process in processes:
             process.join(self._settings.grace + 2 * _LAST_SECONDS)
-        return int(failed)
+        for process in processes:
+            process.kill()
+        return failed
 
     def _begun(self) -> BaseProcess:
         process = self._context.Process(target=_worker, args=(self._settings, self._listener))
         process.start()
         return process
 
-    def _replaced(self, processes: list[BaseProcess]) -> bool:
+    def _replaced(self, processes: list[BaseProcess], folder: str) -> bool:
         """Replace the dead; True if one could not even begin, which the next could not either."""
         for position, process in enumerate(processes):
             if process.is_alive():
                 continue
             if process.exitcode == uvicorn.config.STARTUP_FAILURE:
                 return True
+            mark_process_dead(process.pid, folder)  # type: ignore[no-untyped-call]
             log.error("process %s ended with status %s", process.pid, process.exitcode)
             time.sleep(_PAUSE)
             processes[position] = self._begun()
