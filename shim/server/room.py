@@ -87,6 +87,7 @@ class Room:
         self.closing = False
         self._wired: Wired | None = None
         self._ends: float | None = None
+        self._keepers: set[asyncio.Task[None]] = set()
         self._kept: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
 
     @property
@@ -112,7 +113,8 @@ class Room:
         if loop not in self._kept:
             self._kept.add(loop)
             task = loop.create_task(self._kept_open())
-            task.add_done_callback(_nothing_of)
+            self._keepers.add(task)  # the loop itself holds tasks weakly
+            task.add_done_callback(self._keepers.discard)
 
     async def start(self) -> None:
         """Open what is needed on this loop, whose end somebody will say; raises where it fails."""
@@ -181,9 +183,3 @@ def _client(metrics: Metrics) -> httpx.AsyncClient:
     )
     client.metrics = metrics
     return client
-
-
-def _nothing_of(task: asyncio.Task[None]) -> None:
-    """Take note of how a task ended, so that the loop does not complain that nobody did."""
-    if not task.cancelled():
-        task.exception()

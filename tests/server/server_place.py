@@ -83,8 +83,8 @@ class Echo:
 class World:
     """A server, the embedded upstream behind it, and clients of both kinds."""
 
-    def __init__(self, folder, offline=None, **settings):
-        self.offline = offline or Offline()
+    def __init__(self, folder, delay=0.0, **settings):
+        self.offline = Offline(delay=delay)
         self.upstream = self.offline.serve()
         given = {
             "upstream_url": self.upstream.url,

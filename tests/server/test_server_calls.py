@@ -51,16 +51,19 @@ def test_answers_look_like_the_originals(world):
     assert answer.headers["openai-processing-ms"].isdecimal()
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_route_is_answered_by_the_engine(world, route):
+def test_every_route_is_answered_by_the_engine(make_world):
     """None of the endpoints reaches the upstream as a path of its own."""
+    world = make_world(conversations="local")
     ids = {"assistant_id": "asst_1", "thread_id": "thread_1", "message_id": "msg_1"}
     ids |= {"run_id": "run_1", "step_id": "step_1", "file_id": f"file-shim{'0' * 20}"}
-    path = route.path.format(**ids)
 
-    answers = [world.ask(route.method, base + path, {}) for base in ("/v1", "")]
+    answers = [
+        world.ask(route.method, base + route.path.format(**ids), {})
+        for route in ROUTES
+        for base in ("/v1", "")
+    ]
 
-    assert [answer.status_code < 500 for answer in answers] == [True, True]
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
     assert world.offline.log == []
 
 
