@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,8 +63,11 @@ def _check_database(settings: Settings) -> None:
     """Open the database before anyone waits, and bring it up to date once for all processes."""
     from shim import drive
     from shim.settings import open_database
-    from shim.storage.sqlite import Statement
+    from shim.storage.database import Statement
     from shim.workers import BlockingWorkers
 
-    with closing(open_database(settings, BlockingWorkers())) as database:
+    database = open_database(settings, BlockingWorkers())
+    try:
         drive.run(database.execute(Statement("SELECT 1")))
+    finally:
+        drive.run(database.aclose())

@@ -151,6 +151,8 @@ class Room:
             await asyncio.get_running_loop().create_future()
         finally:
             await self._end_here()
+            if self._wired is not None and self.settings.database_path() != ":memory:":
+                await self._wired.aclose()  # opened again where another loop needs it
 
     async def _end_here(self) -> None:
         self.workers.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 
@@ -41,7 +42,7 @@ def test_it_is_not_ready_without_its_database(world, tmp_path):
     """The reason is told, and nothing of where the database is."""
     for path in tmp_path.rglob("shim.db*"):
         path.write_bytes(b"no database" * 1000)
-    world.room.wired.close()
+    asyncio.run(world.room.wired.aclose())
 
     answer = world.http.get("/readyz")
 
