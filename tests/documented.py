@@ -75,7 +75,7 @@ class Watched:
     def __init__(self, handler, faults):
         self._handler = handler
         self._faults = faults
-        self.close = handler.close
+        self.aclose, self.check = handler.aclose, handler.check
 
     async def __call__(self, call):
         reply = await self._handler(call)
