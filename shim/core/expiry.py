@@ -40,6 +40,6 @@ async def expire(ledger: Ledger, contents: Contents, file: File, days: int) -> F
     span = "1 day" if days == 1 else f"{days} days"
     after = replace(file, status="expired", problem=_OVER.format(span))
     with suppress(Lost):  # it was deleted meanwhile
-        await ledger.save_file(after)
+        await ledger.save_file(after, was=file.status)
     await contents.delete(file.id)
     return after

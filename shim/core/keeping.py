@@ -9,8 +9,8 @@ thread or asks for the file, with the credentials of that call.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 
 from shim.core.expiry import sweep
@@ -29,6 +29,8 @@ _TIMEOUT = 120.0
 _ATTEMPTS = 3
 _PAUSE = 5.0
 """Seconds until a copy that failed is tried again by a look."""
+_WAIT = 0.05
+"""Seconds between two looks at a file that is being copied."""
 _SWEEP_SECONDS = 600.0
 
 _GONE = "its container had expired, or no longer had it, before it could be copied"
@@ -48,7 +50,7 @@ class Keeper:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._copying = world.in_hand.copying
+        self._in_hand = world.in_hand
 
     async def save(self, run: Run, batch: Batch, target: Target) -> Run:
         """Write a move of a run; contents are put before, copies begin after it."""
@@ -74,21 +76,18 @@ class Keeper:
 
     async def copied(self, file: File, target: Target) -> File:
         """A pending file, copied from its container if that can be done now."""
-        if file.source_id is None:
+        while self._is_busy(file.id) and file.status == "pending":
+            await self._world.workers.sleep(_WAIT)
+            file = await self._stored(file)
+        if file.source_id is None and file.status == "pending":
             await self._look_through(str(file.container_id), file.thread_id, target)
-            known = await self._world.ledger.files(file.thread_id)
-            file = next((each for each in known if each.id == file.id), file)
+            file = await self._stored(file)
         if file.status != "pending" or file.source_id is None:
             return file
-        self._copying[file.id] = self._world.now() + _TIMEOUT
-        try:
-            after = await self._fetched(file, target)
-            if after != file:
-                await self._write(after)
-        finally:
-            self._copying[file.id] = self._world.now() + _PAUSE
+        with self._at(file.id):
+            after = await self._write(await self._fetched(file, target))
         if after.status != "pending":
-            del self._copying[file.id]
+            self._in_hand.again.pop(file.id, None)
         return after
 
     async def leave(self, thread_id: str, target: Target) -> None:
@@ -114,24 +113,46 @@ class Keeper:
                 await self.copied(file, target)
 
     def _is_due(self, key: str | None) -> bool:
-        """Whether nobody is at a file or container now, and no try failed just before."""
-        return self._copying.get(key or "", 0.0) <= self._world.now()
+        """Whether nobody is at a file or container now, and none was just before."""
+        return not self._is_busy(key) and self._in_hand.again.get(key or "", 0) <= self._world.now()
+
+    def _is_busy(self, key: str | None) -> bool:
+        """Whether this process is at a file or container now."""
+        return self._in_hand.copying.get(key or "", 0.0) > self._world.now()
+
+    @contextmanager
+    def _at(self, key: str) -> Iterator[None]:
+        """Say that this process is at a file or container, which is not tried again at once."""
+        in_hand = self._in_hand
+        in_hand.copying[key] = self._world.now() + _TIMEOUT
+        try:
+            yield
+        finally:
+            in_hand.copying.pop(key, None)
+            in_hand.again = {k: at for k, at in in_hand.again.items() if at > self._world.now()}
+            in_hand.again[key] = self._world.now() + _PAUSE
+
+    async def _stored(self, file: File) -> File:
+        """The file as it is now; a deleted one is as it was."""
+        known = await self._world.ledger.files(file.thread_id)
+        found = next((each for each in known if each.id == file.id), None)
+        return found or replace(file, status="deleted")
 
     # containers
 
     async def _look_through(self, container_id: str, thread_id: str, target: Target) -> None:
         """Find the files that answers name by their paths, and those that they do not name."""
-        self._copying[container_id] = self._world.now() + _TIMEOUT
         try:
-            if await self._looked_through(container_id, thread_id, target):
-                del self._copying[container_id]
-                return
+            with self._at(container_id):
+                await self._looked_through(container_id, thread_id, target)
+        except Unlisted as error:
+            log.warning("%s could not be looked through: %s", container_id, error)
+            return
         except Lost:
             log.debug("%s was looked through by somebody else", container_id)
-        self._copying[container_id] = self._world.now() + _PAUSE
+        self._in_hand.again.pop(container_id, None)
 
-    async def _looked_through(self, container_id: str, thread_id: str, target: Target) -> bool:
-        """Whether nothing is left to be found out of a container."""
+    async def _looked_through(self, container_id: str, thread_id: str, target: Target) -> None:
         owed = await self._world.ledger.owed(thread_id)
         listings = [each for each in owed.listings if each.container_id == container_id]
         files = [
@@ -143,22 +164,18 @@ class Keeper:
         age = self._world.now() - max(moments, default=0)
         try:
             found = await listed(self._world, container_id, age, target)
-        except Unlisted as error:
-            log.warning("%s could not be looked through: %s", container_id, error)
-            return False
         except Gone:
             for file in files:
                 await self._write(replace(file, status="lost", problem=_GONE))
             await self._world.ledger.save_found(listings, [])
             for listing in listings:
                 await self._tell(thread_id, listing.run_id, [_UNSEEN])
-            return True
+            return
         for file in files:
             await self._write(placed(file, found))
         if listings:
             known = await self._world.ledger.files(thread_id)
             await self._find(listings, unnamed(listings[-1], known, found, self._world.now()))
-        return True
 
     async def _find(self, listings: Sequence[Listing], found: Sequence[File]) -> None:
         """Keep what the code made besides what its answer names, and tell of it on the run."""
@@ -236,15 +253,19 @@ class Keeper:
 
     # what is told
 
-    async def _write(self, file: File) -> None:
+    async def _write(self, file: File) -> File:
+        """Write what came of a pending file; gives what is stored."""
         try:
-            await self._world.ledger.save_file(file)
-        except Lost:  # the file or its thread was deleted while it was copied
-            await self._world.contents.delete(file.id)
-            return
+            await self._world.ledger.save_file(file, was="pending")
+        except Lost:  # it was deleted while it was copied, or somebody else has copied it
+            stored = await self._stored(file)
+            if stored.status != "kept":
+                await self._world.contents.delete(file.id)
+            return stored
         if file.status == "lost":
             log.warning("run %s: %s", file.run_id, _note(file))
             await self._tell(file.thread_id, file.run_id, [_note(file)])
+        return file
 
     async def _tell(self, thread_id: str, run_id: str, notes: Sequence[str]) -> None:
         """Note something on an ended run; one that goes on takes its notes when it rests."""

@@ -321,12 +321,13 @@ class Conversations(Protocol):
 class InHand:
     """What this process has in hand besides runs, so that it is not begun twice.
 
-    `copying`: files and containers, by id, and when a look may try each again. `following`: runs,
-    and until when each is surely followed. `sweep_at`: when files may be looked through again for
-    those whose time is over.
+    `copying`: files and containers, by id, and until when each is surely being fetched. `again`:
+    when a look may try each once more. `following`: runs, and until when each is surely followed.
+    `sweep_at`: when files may be looked through again for those whose time is over.
     """
 
     copying: dict[str, float] = field(default_factory=dict)
+    again: dict[str, float] = field(default_factory=dict)
     following: dict[str, float] = field(default_factory=dict)
     sweep_at: float = 0.0
 

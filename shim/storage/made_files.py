@@ -61,11 +61,9 @@ class MadeFiles:
         )
         return Owed([unpack(File, row) for row in files], list(map(_listing, listings)))
 
-    async def save_file(self, record: File) -> None:
-        sql = (
-            "UPDATE files SET status = :status, data = :data WHERE id = :id AND status <> 'deleted'"
-        )
-        params = {"id": record.id, "status": record.status, "data": pack(record)}
+    async def save_file(self, record: File, *, was: str) -> None:
+        sql = "UPDATE files SET status = :status, data = :data WHERE id = :id AND status = :was"
+        params = {"id": record.id, "status": record.status, "data": pack(record), "was": was}
         await self._database.execute(Statement(sql, params, expect=1))
 
     async def delete_file(self, file_id: str) -> None:

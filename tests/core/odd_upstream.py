@@ -187,7 +187,7 @@ class Api:
     def close(self) -> None:
         self.workers.flush(10)
         self.client.close()
-        self.handler.close()
+        drive.run(self.handler.aclose())
 
 
 def names(events: list[Event]) -> list[str]:

@@ -245,3 +245,31 @@ def test_the_container_of_a_failed_run_is_remembered(end: str) -> None:
     assert (first["status"], second["status"]) == ("failed", "completed")
     assert containers(api) == [{"type": "auto"}, "cntr_1"]
     api.close()
+
+
+def test_what_somebody_else_has_copied_is_not_lost(tmp_path: Path) -> None:
+    """Of two who copy a file, one finds the container gone: the other's copy counts."""
+    database, folder = tmp_path / "shim.db", tmp_path / "made"
+    asked: list[str] = []
+
+    def downloads(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if len(asked) <= 2:
+            return httpx.Response(500)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE files SET status = 'kept'")
+            ((file_id,),) = connection.execute("SELECT id FROM files").fetchall()
+        folder.mkdir()
+        (folder / file_id).write_bytes(b"the other's")
+        return httpx.Response(404, json={"error": {"message": "Container is expired."}})
+
+    url = f"sqlite:///{database}"
+    api, file_id, ran = kept_by(downloads, folder, database_url=url)
+
+    reply = api.ask("GET", f"/files/{file_id}/content")
+    headers = api.ask("GET", f"/threads/{ran['thread_id']}/runs/{ran['id']}").headers
+
+    assert reply.chunks is not None
+    assert b"".join(drive.iterate(reply.chunks)) == b"the other's"
+    assert "x-shim-notes" not in headers
+    api.close()

@@ -108,7 +108,7 @@ def made(**settings: Any) -> Iterator[Api]:
     yield api
     api.workers.flush(10)
     api.client.close()
-    api.handler.close()
+    drive.run(api.handler.aclose())
 
 
 def test_a_polled_run_is_one_background_post(api: Api) -> None:

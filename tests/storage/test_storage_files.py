@@ -34,20 +34,21 @@ def test_a_file_comes_with_its_run(store):
 
 
 def test_a_file_is_pending_until_it_is_saved_otherwise(store):
-    """Only pending files are to be copied; a deleted one is not brought back."""
+    """Only pending files are to be copied; one that is deleted or kept is so for good."""
     run = store.run(store.thread("Hi"))
     one, other = made(run), made(run, 2)
     store.do("save_run", run, Batch(files=[one, other]))
 
-    store.do("save_file", replace(one, status="kept", size=3))
+    store.do("save_file", replace(one, status="kept", size=3), was="pending")
     store.do("delete_file", other.id)
 
     assert store.do("owed", run.thread_id).files == []
     found = {file.id: (file.status, file.size) for file in store.do("files", run.thread_id)}
     assert found == {one.id: ("kept", 3), other.id: ("deleted", None)}
     assert store.do("file", "", other.id) is None
-    with pytest.raises(Lost):
-        store.do("save_file", other)
+    for file in (one, other):
+        with pytest.raises(Lost):
+            store.do("save_file", replace(file, status="lost"), was="pending")
 
 
 def test_a_file_that_is_kept_outlasts_its_thread(store):
