@@ -152,7 +152,7 @@ def test_uploads_of_files_that_are_gone_are_left_to_be_deleted(store):
         store.do("add_upload", file.id, "https://a", f"file-{file.id[-1]}")
 
     store.do("delete_file", files[1].id)
-    store.do("save_file", replace(files[2], status="expired"))
+    store.do("save_file", replace(files[2], status="expired"), was=files[2].status)
     store.do("delete_file", files[3].id)
     store.do("delete_upload", files[3].id, "https://a")
 
