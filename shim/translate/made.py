@@ -39,7 +39,8 @@ class Made:
 
     def ran(self, item: Json) -> None:
         """Take in in which container code ran."""
-        self._container = item.get("container_id") or self._container
+        if container_id := item.get("container_id"):
+            self._container = str(container_id)
 
     def image(self, output: Json) -> str:
         """The id of an image that code showed."""
