@@ -236,9 +236,7 @@ class RunTranslator:
 
     def _over(self, _event: Json, now: float) -> list[Change]:
         """Nothing said that what is open ended: the whole response, once there, says how."""
-        kind = self._open
-        if kind is None:
-            return []
+        kind = self._open or ""
         missing = self._unfinished(self._output)
         if missing and missing[0].get("type") == kind:
             return self._item(missing[0], frozenset(), now, None)

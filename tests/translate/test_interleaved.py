@@ -222,6 +222,47 @@ def test_a_mixture_that_stops_anywhere_is_closed(
     assert all(one[0] != "in_progress" for one in records(changes))
 
 
+@given(kinds=KINDS, data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_mixture_whose_ends_are_never_told_stays_as_it_came(
+    kinds: list[str], data: st.DataObject
+) -> None:
+    """Neither ends of items nor the whole response: what has arrived is told, and done."""
+    items = [item(kind, n) for n, kind in enumerate(kinds)]
+    events = mixed(items, lambda many: data.draw(st.integers(0, many - 1)))
+    events = [event for event in events if event["type"] != "response.output_item.done"]
+
+    _, changes = fed(*events, ended())
+
+    check_order(changes)
+    final = {one.record.id: one.record for one in changes if one.record is not None}
+    messages = [one for one in final.values() if isinstance(one, Message)]
+    texts = [part["text"]["value"] for one in messages for part in one.content]
+    wanted = [whole["content"][0]["text"] for whole in items if whole["type"] == "message"]
+    assert [text.replace("【4:0†a.txt】", "") for text in texts] == wanted
+    ran = sum(whole["type"] in {"file_search_call", "code_interpreter_call"} for whole in items)
+    done = [one for one in final.values() if isinstance(one, Step) and one.status == "completed"]
+    assert len(done) == ran + len(wanted)
+
+
+def test_an_annotation_may_come_before_the_text_or_too_late() -> None:
+    """One at the beginning of a text begins the message; one after its end changes nothing."""
+    note = {"type": "file_citation", "file_id": "file-1", "filename": "a.txt", "index": 0}
+    whole = {**item("message", 0), "content": [part("Hello", note)]}
+    at = {"output_index": 0, "item_id": "msg_0", "content_index": 0}
+    noted = {"type": "response.output_text.annotation.added", "annotation": note, **at}
+    (added, text), *_, (done,) = streamed(item("message", 0), 0)
+    events = [added, noted, {**text, "delta": "Hello"}, {**done, "item": whole}, noted]
+
+    _, stream = fed(*events, ended(whole))
+    _, alone = fed(ended(whole))
+
+    check_order(stream)
+    assert records(stream) == records(alone)
+    told = [one.delta["delta"]["content"] for one in stream if one.delta is not None]
+    assert [entry["text"]["value"] for (entry,) in told] == ["【4:0†a.txt】", "Hello"]
+
+
 @pytest.mark.parametrize(
     ("between", "kinds"),
     [
