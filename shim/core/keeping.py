@@ -249,7 +249,10 @@ class Keeper:
         world = self._world
         if world.files_days and world.in_hand.sweep_at <= world.now():
             world.in_hand.sweep_at = world.now() + _SWEEP_SECONDS
-            await sweep(world.ledger, world.contents, world.files_days, world.now())
+            try:
+                await sweep(world.ledger, world.contents, world.files_days, world.now())
+            except (OSError, ShimError) as error:
+                log.warning("files older than %s days stay: %s", world.files_days, error)
 
     # what is told
 

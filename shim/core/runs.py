@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from shim.core import conflicts, objects, pages
+from shim.core import conflicts, notes, objects, pages
 from shim.core.advance import Worker
 from shim.core.asking import Asking
 from shim.core.assistants import Assistants
@@ -117,13 +117,13 @@ class Runs:
         assistant = await self._assistant(asked)
         given = asked.body.get("thread") or {}
         ignored = [f"thread.{key}" for key in _NOT_OF_A_THREAD if given.get(key) is not None]
-        notes = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
+        said = (f"{', '.join(ignored)}: a new thread was made",) if ignored else ()
         async with self._threads.attaching(asked) as attaching:
             thread, batch = await self._threads.begin(given, asked.target, attaching)
             given_run = asked.body.get("tool_resources") or {}
             await self._uploads.check(given_run, asked.tenant, asked.target)
             made = self._new(asked, assistant, thread)
-            run = replace(made, notes=notes, include=tuple(included))
+            run = replace(made, notes=said, include=tuple(included))
             await self._check_something_to_run(run, batch.new)
             run = await self._checked(run, asked.target)
             await self._world.ledger.add_thread_and_run(asked.tenant, thread, run, batch)
@@ -246,7 +246,7 @@ class Runs:
         if asked.body.get("stream"):
             worker = Worker(self._world, run, target)
             events = self._world.workers.carry(_tell(opening, worker))
-            return Reply(events=events, headers=_noted(run))
+            return Reply(events=events, headers=notes.header(run.notes))
         if asking.in_background() and run.waits:
             self._world.workers.spawn(self._begin_later(run, target))
         elif asking.in_background():
@@ -294,15 +294,7 @@ def _told(step: Step) -> Event:
 
 
 def _shown(run: Run) -> Reply:
-    return Reply(body=objects.run(run), headers=_noted(run))
-
-
-def _noted(run: Run) -> dict[str, str]:
-    """The header that carries a run's notes: one line of ASCII, as headers must be."""
-    if not run.notes:
-        return {}
-    line = " ".join("; ".join(run.notes).split())
-    return {"x-shim-notes": line.encode("ascii", "replace").decode()}
+    return Reply(body=objects.run(run), headers=notes.header(run.notes))
 
 
 def _effective(body: Json, assistant: Assistant) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +192,17 @@ def test_very_many_files_are_not_all_kept(offline: Offline, tmp_path: Path) -> N
     thread_id, run_id = left_and_dropped(offline, tmp_path / "shim.db", code)
     client = mounted(offline, str(tmp_path / "shim.db"))
 
-    said = noted(client, thread_id, run_id, "20 more files that the code made")
-
-    assert said.count("which the answer does not name") == 100
-    assert lists(offline) == 2
+    said = noted(client, thread_id, run_id, "more notes, which `shim threads show` lists")
     client.close()
+    with closing(sqlite3.connect(tmp_path / "shim.db")) as connection:
+        ((data,),) = connection.execute("SELECT data FROM runs").fetchall()
+        kept = connection.execute("SELECT status FROM files").fetchall()
+
+    *named, rest = json.loads(data)["notes"]
+    assert all("which the answer does not name" in note for note in named)
+    assert rest == "20 more files that the code made and the answer does not name were not kept"
+    assert (len(named), kept, lists(offline)) == (100, [("kept",)] * 100, 2)
+    assert len(said) < 4000
 
 
 def ending(client: openai.OpenAI, thread_id: str, run_id: str) -> Any:
