@@ -22,10 +22,10 @@ __all__ = ["Meeting", "uploaded", "waited"]
 class Meeting(Offline):
     """The embedded upstream; clients of both colours share one database."""
 
-    def __init__(self, database: object, **given: Any) -> None:
+    def __init__(self, database_url: str, **given: Any) -> None:
         super().__init__(**given)
         self._meetings: list[tuple[str, str, Callable[[], object]]] = []
-        self.settings = Settings(database_url=f"sqlite:///{database}", dialect="openai")
+        self.settings = Settings(database_url=database_url, dialect="openai")
 
     def meet(self, method: str, end: str, action: Callable[[], object]) -> None:
         """Do something, once, before the next such request is handled."""

@@ -16,9 +16,12 @@ BOTH: Any = [{"type": "file_search"}, {"type": "code_interpreter"}]
 SEARCH: Any = [{"type": "file_search"}]
 
 
-@pytest.fixture
-def offline(tmp_path: Path) -> Iterator[Meeting]:
-    offline = Meeting(tmp_path / "shim.db")
+@pytest.fixture(params=["sqlite", "postgres"])
+def offline(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Meeting]:
+    url = f"sqlite:///{tmp_path}/shim.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").schema()
+    offline = Meeting(url)
     yield offline
     offline.close()
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from meeting import Meeting, uploaded, waited
 
+from shim import drive
+from shim.core import wire as wires
 from shim.offline.outputs import Call, Code, Say, Search
-from shim.settings import Settings
+from shim.settings import Settings, wire
 from shim.testing import connect
+from shim.upstream.http import BlockingUpstream
+from shim.workers import BlockingWorkers
 
 TABLE = 'open("/mnt/data/result.csv", "w").write("month,sales\\nMar,5\\n")'
 NOTES = 'open("/mnt/data/notes.md", "w").write("Filip likes cake. Summanus likes tacos.")'
@@ -26,7 +32,7 @@ SEARCH: Any = [{"type": "file_search"}]
 
 @pytest.fixture
 def offline(tmp_path: Path) -> Iterator[Meeting]:
-    offline = Meeting(tmp_path / "shim.db")
+    offline = Meeting(f"sqlite:///{tmp_path}/shim.db")
     yield offline
     offline.close()
 
@@ -252,8 +258,7 @@ def test_a_chart_is_shown_to_the_model(
     """The image is sent itself, to any server; the message and the conversation show it too."""
     file_id = drawn(client, offline)
     part: Any = {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
-    url = f"sqlite:///{offline.settings.database_path()}"
-    settings = Settings(database_url=url, dialect=dialect)
+    settings = Settings(database_url=offline.settings.database_url, dialect=dialect)
     with connect(offline, settings=settings, max_retries=0) as other:
         thread_id = thread_with(other, [{"type": "text", "text": "What is this?"}, part])
 
@@ -376,8 +381,7 @@ def test_what_is_no_image_cannot_be_shown(client: openai.OpenAI, offline: Meetin
 def test_a_server_without_files_refuses_them(client: openai.OpenAI, offline: Meeting) -> None:
     """Where nothing can be uploaded the error says so."""
     file_id = made(client, offline, TABLE)
-    url = f"sqlite:///{offline.settings.database_path()}"
-    settings = Settings(database_url=url, dialect="generic")
+    settings = Settings(database_url=offline.settings.database_url, dialect="generic")
 
     with (
         connect(offline, settings=settings, max_retries=0) as other,
@@ -458,3 +462,36 @@ def test_async_clients_send_files_back_too(client: openai.OpenAI, offline: Meeti
     assert text.text.annotations[0].file_citation.file_id == file_id
     assert len(images(offline)) == 1
     assert offline.uploads() == []
+
+
+def test_another_tenants_file_is_unknown(client: openai.OpenAI, offline: Meeting) -> None:
+    """Whoever knows the id of somebody else's file cannot have it read by tools or shown."""
+    ours, chart = made(client, offline, TABLE), drawn(client, offline)
+    before = len(sent(offline))
+    attached = {"file_id": ours, "tools": CODE}
+    shown = [{"type": "image_file", "image_file": {"file_id": chart}}]
+    bodies: list[Any] = [
+        {"messages": [{"role": "user", "content": "Hi", "attachments": [attached]}]},
+        {"messages": [{"role": "user", "content": shown}]},
+        {"tool_resources": {"code_interpreter": {"file_ids": [ours]}}},
+    ]
+
+    answers = [asked_by("somebody else", offline, body) for body in bodies]
+
+    assert [reply.status for reply in answers] == [404, 404, 404]
+    assert len(sent(offline)) == before
+    assert asked_by("", offline, bodies[0]).status == 200
+
+
+def asked_by(tenant: str, offline: Meeting, body: Any) -> wires.Reply:
+    """The answer to a tenant who makes a thread."""
+    workers = BlockingWorkers()
+    target = wires.Target("https://api.openai.com/v1", {"authorization": "Bearer k"})
+    with httpx.Client(transport=offline.transport(httpx)) as http:
+        handler = wire(offline.settings, BlockingUpstream(http, workers.sleep, "openai"), workers)
+        content, headers = json.dumps(body).encode(), {"openai-beta": "assistants=v2"}
+        call = wires.Call("POST", "/threads", target, (), content, headers, tenant)
+        reply = drive.run(handler(call))
+        workers.flush(10)
+        drive.run(handler.aclose())
+    return reply
