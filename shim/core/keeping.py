@@ -92,9 +92,12 @@ class Keeper:
 
     async def leave(self, thread_id: str, target: Target) -> None:
         """Before a thread and its container are deleted: have copies of all its files."""
+        failed = False
         for file in (await self._world.ledger.owed(thread_id)).files:
-            after = await self.copied(file, target)
+            # where one cannot be had, the caller does not wait for the others to fail too
+            after = file if failed else await self.copied(file, target)
             if after.status == "pending":
+                failed = True
                 log.warning("%s is deleted, and %s", thread_id, _note(after))
 
     async def drop(self, file: File) -> None:

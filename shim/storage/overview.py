@@ -35,11 +35,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Files that are kept: how many, their bytes, and how many of them have no thread any more."""
+    """Files that are kept: how many, their bytes, and how many of them have no thread any more.
+
+    `waiting` counts what is still to be fetched: files, and containers to be looked through.
+    """
 
     count: int
     size: int
     alone: int
+    waiting: int
 
 
 class Overview:
@@ -76,9 +80,14 @@ class Overview:
             "SELECT f.*, NOT EXISTS (SELECT 1 FROM threads t WHERE t.id = f.thread_id) AS alone "
             "FROM files f WHERE f.status = 'kept'"
         )
-        (rows,) = await self._database.execute(Statement(sql))
+        waiting = (
+            "SELECT (SELECT COUNT(*) FROM files WHERE status = 'pending') "
+            "+ (SELECT COUNT(*) FROM listings) AS waiting"
+        )
+        rows, counted = await self._database.execute(Statement(sql), Statement(waiting))
         sizes = [unpack(File, row).size or 0 for row in rows]
-        return Kept(len(rows), sum(sizes), sum(bool(row["alone"]) for row in rows))
+        alone = sum(bool(row["alone"]) for row in rows)
+        return Kept(len(rows), sum(sizes), alone, counted[0]["waiting"])
 
 
 def schema_of(path: str) -> int:

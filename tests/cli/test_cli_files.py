@@ -73,6 +73,20 @@ def test_the_doctor_tells_what_is_kept(shell, made):
     assert after == [("files", "ok", f"{text}; the threads of 2 are deleted")]
 
 
+def test_the_doctor_tells_what_waits(shell, made):
+    """A copy that a program did not finish is to be had by the next call on the thread."""
+    before = File("file-shim4", OLD, "d.csv", made, "run_1", source_id="cfile_1")
+
+    async def work(database):
+        ledger = Ledger(database)
+        await ledger.save_run(await ledger.active_run(made), Batch(files=[before]))
+
+    shell.stored(work)
+
+    text = "files and containers still to be fetched: 1"
+    assert ("files", "note", text) in found(shell("doctor", "--json", "--offline"))
+
+
 @pytest.mark.usefixtures("made")
 def test_the_doctor_sweeps_when_it_is_told_to(shell, tmp_path):
     """Without the option it says what would go; with it, the contents are deleted."""

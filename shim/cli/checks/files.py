@@ -48,6 +48,12 @@ def findings(settings: Settings) -> Iterator[Finding]:
     with opened(settings) as database:
         kept = drive.run(Overview(database).kept())
         over = drive.run(Ledger(database).kept_before(moment, _MOST)) if settings.files_days else []
+    if kept.waiting:
+        text = f"files and containers still to be fetched: {kept.waiting}"
+        cure = (
+            "read the threads of the latest runs: any call on a thread fetches what its code made"
+        )
+        yield Finding("files", "note", text, cure)
     if not kept.count:
         return
     folder = settings.files_path()
