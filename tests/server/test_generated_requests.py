@@ -1,0 +1,122 @@
+"""Thousands of requests made from the document: none breaks the server, none half succeeds.
+
+SHIM_TEST_REQUESTS asks for about so many instead of the few thousand of an ordinary run, and
+SHIM_TEST_SEED for other ones.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+
+import openai
+import pytest
+from documented import answer_faults, event_faults
+from generated import requests
+from sent import named
+from stored import TARGET, Stored
+
+from shim.core.wire import Call, encode_event, encode_json
+from shim.upstream.http import module_of
+
+WANTED = int(os.environ.get("SHIM_TEST_REQUESTS", "4000"))
+FIRST = int(os.environ.get("SHIM_TEST_SEED", "0"))
+AT_ONCE = 8
+"""How many requests at most follow each other before the store is put back."""
+
+FORM_CODES = {
+    "empty_string",
+    "invalid_beta",
+    "invalid_type",
+    "invalid_value",
+    "missing_required_parameter",
+    "mutually_exclusive_parameters",
+    "unknown_parameter",
+}
+"""Codes of refusals that a request gets for its form, whatever exists; so do those for limits."""
+
+FORM_TEXTS = ("We could not parse", "Message content must be", "Invalid method", "Invalid URL")
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """The engine that all requests go to."""
+    client = openai.OpenAI(api_key="k")
+    stored = Stored(tmp_path, module_of(client._client))
+    client.close()
+    yield stored
+    stored.close()
+
+
+class Trouble(logging.Handler):
+    """What shim logs as an error."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.seen = []
+
+    def emit(self, record):
+        self.seen.append(record.getMessage())
+
+
+@pytest.fixture
+def trouble():
+    """What is logged as an error."""
+    handler = Trouble()
+    logging.getLogger("shim").addHandler(handler)
+    yield handler
+    logging.getLogger("shim").removeHandler(handler)
+
+
+def call_of(made, ids):
+    """The request as a call, with the ids of what is there."""
+    content = made.body
+    if not isinstance(content, bytes):
+        content = json.dumps(named(content, ids)).encode()
+    path = "/".join(ids.get(part, part) for part in made.path.split("/"))
+    query = tuple((name, ids.get(value, value)) for name, value in made.query)
+    return Call(made.method, path, TARGET, query, content, made.headers)
+
+
+def about_form(error):
+    """Whether an error is for the form of a request."""
+    code = error["code"] or ""
+    limits = ("_min_value", "_max_value", "_max_length", "_max_properties")
+    return code in FORM_CODES or code.endswith(limits) or error["message"].startswith(FORM_TEXTS)
+
+
+def check(made, reply, events, ids):
+    """What holds of every answer, whatever was asked."""
+    assert reply.status in (200, 400, 404, 405), reply  # SDKs would send others again
+    if reply.events is None and reply.chunks is None:
+        body = json.loads(encode_json(reply.body))
+        assert answer_faults(made.operation, reply.status, "application/json", body) == []
+    assert [fault for event in events for fault in event_faults(encode_event(event))] == []
+    if not made.right(ids):
+        assert reply.status >= 400, "accepted, although not as documented"
+    if reply.status >= 400:
+        assert list(reply.body["error"]) == ["message", "type", "param", "code"]
+        assert about_form(reply.body["error"]) <= (not made.right(ids)), reply.body
+
+
+@pytest.mark.timeout(60 + WANTED // 20)
+def test_whatever_is_sent_is_answered_as_documented(stored, trouble, capsys):
+    """No 5xx; a refusal leaves no trace; what is right by the document is not called wrong."""
+    count, refused, seed = 0, 0, FIRST
+
+    while count < WANTED:
+        stored.restore()
+        for made in requests(seed, AT_ONCE):
+            before = stored.dump()
+            reply, events = stored.answer(call_of(made, stored.ids))
+            count, refused = count + 1, refused + (reply.status >= 400)
+            context = f"seed {seed}: {made}"
+            check(made, reply, events, stored.ids)
+            assert reply.status == 200 or stored.dump() == before, context
+            assert trouble.seen == [], context
+        seed += 1
+
+    with capsys.disabled():
+        sys.stdout.write(f"\n{count} generated requests, {refused} of them refused\n")
