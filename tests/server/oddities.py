@@ -88,30 +88,21 @@ BETAS = (
     "",
 )
 METHODS = ("PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "get", "BREW")
+ANYTHING = [(text, True) for text in ODD_TEXTS if text != "\ud800"]
+BAD_LIMITS = ("0", "101", "-1", "1.0", "1e1", "+5", " 5", "\u0661", "x", "9" * 40, "9" * 5000)
+
 QUERIES = {
-    "limit": (
-        ("1", True),
-        ("100", True),
-        ("", True),
-        *tuple((text, False) for text in ("0", "101", "-1", "1.0", "1e1", "+5", " 5", "٥", "x")),
-        ("9" * 40, False),
-        ("9" * 5000, False),
-    ),
-    "order": (("asc", True), ("desc", True), ("", True), ("ASC", False), ("\u202e", False)),
-    "after": (
-        ("[run]", True),
-        ("[message]", True),
-        ("[assistant]", True),
-        ("[step]", True),
-        *tuple((text, True) for text in ODD_TEXTS[:-4] if text != "�"),
-    ),
-    "before": (("[run]", True), ("[message]", True), ("[bare]", True), ("none", True), ("", True)),
-    "run_id": (("[run]", True), ("[waiting_run]", True), ("none", True), ("\x00", True)),
-    "include[]": (
+    "limit": [("1", True), ("100", True), ("", True), *((text, False) for text in BAD_LIMITS)],
+    "order": [("asc", True), ("desc", True), ("", True), ("ASC", False), ("\u202e", False)],
+    "after": [("[run]", True), ("[message]", True), ("[assistant]", True), *ANYTHING],
+    "before": [("[run]", True), ("[message]", True), ("[bare]", True), ("[step]", True), *ANYTHING],
+    "run_id": [("[run]", True), ("[waiting_run]", True), *ANYTHING],
+    "include[]": [
         ("step_details.tool_calls[*].file_search.results[*].content", True),
         ("", True),
         ("step_details", False),
         ("\U0001f480", False),
-    ),
-    "unknown": (("1", True), ("", True)),
+    ],
+    "unknown": ANYTHING,
 }
+"""Values of query parameters, and whether each is right where the parameter is documented."""

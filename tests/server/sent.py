@@ -1,7 +1,7 @@
 """A request of a test, and whether its form is right by the published document.
 
 Whatever exists is named by a word in brackets, which whoever sends the request puts the id for.
-That what a request names exists, and is in a state that allows what is asked, is no matter of its form.
+Whether that exists, and is in a state that allows what is asked, is no matter of a request's form.
 """
 
 from __future__ import annotations

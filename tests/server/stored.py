@@ -54,6 +54,9 @@ class Stored:
     async def _asked(self, call):
         return await self.handler(call)
 
+    async def _closed(self):
+        await self.handler.aclose()
+
     def restore(self):
         """Put back all that was there in the beginning."""
         self._copy(self._kept, self._path)
@@ -61,23 +64,30 @@ class Stored:
         shutil.copytree(self._kept_files, self._files)
 
     def dump(self):
-        """All that is kept: rows, files, and what the upstream made."""
+        """All that is kept: rows, files, and what the upstream made.
+
+        But not that a file of ours is there at the upstream too: whoever gives it next uses that
+        upload, and it goes with the file.
+        """
         with closing(sqlite3.connect(self._path)) as store:
             tables = [
                 name
                 for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             ]
+            tables.remove("uploads")
             rows = {table: store.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
         files = {path.name: path.read_bytes() for path in self._files.iterdir()}
         made = [
-            entry.path for entry in self.offline.log if entry.accepted and entry.method != "GET"
+            entry.path
+            for entry in self.offline.log
+            if entry.accepted and entry.method != "GET" and entry.path != "/files"
         ]
         return rows, files, made
 
     def close(self):
         """End what runs for it."""
         self.workers.flush(10)
-        self.handler.close()
+        drive.run(self._closed())
         self.offline.close()
 
     @staticmethod
