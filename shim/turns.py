@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from shim.errors import ShimError
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "after_a_moment"]
 
 ROOM = 0.02
 """Seconds that a call leaves to the work in hand, where its caller has left it none."""
+
+MOMENT = 0.01
+"""Seconds until work that nobody waits for begins."""
+
+
+async def after_a_moment(work: Coroutine[Any, Any, None]) -> None:
+    """Begin work a moment later: `asyncio.run(one_call())` cancels it before, not in, its request.
+
+    A connection that is cut off while it is opened is left to warn of coroutines never awaited.
+    """
+    await asyncio.sleep(MOMENT)
+    await work
 
 
 class Turns:

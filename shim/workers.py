@@ -19,7 +19,7 @@ from typing import Any
 from shim import drive
 from shim.core.wire import Event
 from shim.process import Process
-from shim.turns import Turns
+from shim.turns import Turns, after_a_moment
 
 __all__ = ["AsyncWorkers", "BlockingWorkers", "Process"]
 
@@ -281,9 +281,12 @@ class AsyncWorkers(Process):
 
     def spawn(self, work: Work, *, aside: bool = False) -> None:
         """Run the coroutine as a task that outlives the caller's."""
-        task = self._begun(work)
-        if aside:
-            self._aside.add(task)
+        if not aside:
+            self._begun(work)
+            return
+        task = self._begun(after_a_moment(work))
+        task.add_done_callback(lambda _: work.close())  # it may not have begun
+        self._aside.add(task)
 
     def later(self, seconds: float, begin: Callable[[], Work]) -> None:
         """Run what `begin` gives after a while: no task that waits, so none is left pending."""

@@ -198,6 +198,25 @@ def test_a_task_feeds_an_async_caller():
     assert asyncio.run(main()) == (list(range(300)), "closed")
 
 
+def test_a_loop_that_ends_at_once_finds_work_aside_unbegun():
+    """What nobody waits for begins a moment later, and leaves no coroutine unawaited."""
+    begun = []
+
+    async def work():
+        begun.append("work")
+
+    async def program(pause):
+        AsyncWorkers().spawn(work(), aside=True)
+        await asyncio.sleep(pause)
+
+    asyncio.run(program(0))
+    unbegun = list(begun)
+    asyncio.run(program(0.2))
+    gc.collect()
+
+    assert (unbegun, begun) == ([], ["work"])
+
+
 def test_the_source_waits_for_a_slow_reader():
     """Not more than a queue of events is made before the reader takes one."""
 

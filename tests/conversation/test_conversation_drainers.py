@@ -19,7 +19,7 @@ from places import WEATHER
 from shim import drive
 from shim.offline import Fault, Offline
 from shim.storage.database import Statement
-from shim.turns import ROOM
+from shim.turns import MOMENT, ROOM
 
 ITEMS = "/conversations/conv_"
 
@@ -45,6 +45,8 @@ def test_no_call_waits_for_the_conversation(places, colour, path):
     assert time.monotonic() - began < patience
     assert run.status == "completed"
     assert len(messages) == 2
+    if colour == "async":
+        place.get(asyncio.sleep(5 * MOMENT))
     assert place.state(thread).owner is not None
     place.offline.faults.clear()
     place.say(thread, "Thanks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 
 import openai
@@ -165,6 +166,14 @@ def test_a_loop_that_was_only_closed_is_forgotten(served):
 
     assert second is not first
     assert CLIENTS._loops == {}
+
+
+def test_a_call_may_have_a_loop_of_its_own(served):
+    """`asyncio.run(acreate_thread(...))` ends without a warning; the thread is there."""
+    made = [asyncio.run(acreate_thread("openai")) for _ in range(3)]
+    gc.collect()
+
+    assert [get_thread("openai", each.id).id for each in made] == [each.id for each in made]
 
 
 def test_both_colours_share_the_database(run):
