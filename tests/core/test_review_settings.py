@@ -49,7 +49,7 @@ def test_bad_values_are_refused_however_settings_are_built(
 def test_a_password_in_a_url_is_not_told(name: str) -> None:
     """Errors end up in logs."""
     with pytest.raises(SettingsError) as refused:
-        Settings(**{name: f"postgresql://me:{SECRET}@db.example/shim"})
+        Settings(**{name: f"mysql://me:{SECRET}@db.example/shim"})
 
     assert SECRET not in str(refused.value)
     assert "db.example/shim" in str(refused.value)
