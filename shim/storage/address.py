@@ -43,6 +43,11 @@ class Address:
             _flag(ours.get("prepared_statements", "true")),
         )
 
+    def is_plain(self) -> bool:
+        """Whether it has one `@` at most, before its first slash: else a password is cut in two."""
+        head = self.url.partition("://")[2].partition("?")[0]
+        return head.count("@") == head.partition("/")[0].count("@") <= 1
+
 
 _OURS = ("pool", "prepared_statements")
 

@@ -25,7 +25,7 @@ from psycopg import errors
 from psycopg.adapt import AdaptersMap
 from psycopg.rows import dict_row
 from psycopg.types.string import StrDumper
-from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout
 
 from shim.errors import Lost, SettingsError, Unsure
 from shim.storage.address import Address
@@ -185,13 +185,15 @@ class AsyncPostgres(_Postgres):
         super().__init__(address, sleep)
         self._pools: dict[_Home, AsyncConnectionPool[Any]] = {}
         self._opening: dict[_Home, asyncio.Lock] = {}
+        self._keepers: dict[_Home, asyncio.Task[None]] = {}
 
     async def aclose(self) -> None:
         home = _home()
         self._opening.pop(home, None)
-        pool = self._pools.pop(home, None)
-        if pool is not None:
-            await pool.close()
+        if self._pools.pop(home, None) is not None:
+            keeper = self._keepers.pop(home)
+            keeper.cancel()
+            await asyncio.wait([keeper])
 
     async def _run(self, statements: Sequence[Statement]) -> list[Sequence[Row]]:
         reading = _is_read(statements)
@@ -222,10 +224,23 @@ class AsyncPostgres(_Postgres):
     async def _opened(self) -> AsyncConnectionPool[Any]:
         await asyncio.to_thread(prepare, self._address)
         for home in [home for home in self._pools if home[1].is_closed()]:
-            del self._pools[home]
+            del self._pools[home], self._keepers[home]
         pool: AsyncConnectionPool[Any] = AsyncConnectionPool(**self._options())
         await pool.open()
+        self._keepers[_home()] = asyncio.create_task(_keep(pool))
         return pool
+
+
+async def _keep(pool: AsyncConnectionPool[Any]) -> None:
+    """Close the pool when this task is cancelled, at the latest when the loop ends.
+
+    A worker of the pool that is cancelled while it connects goes on working; unless it is told to
+    stop, the loop's end waits for it for ever.
+    """
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await pool.close()
 
 
 def _is_read(statements: Sequence[Statement]) -> bool:
@@ -265,8 +280,8 @@ def _committing(connection: _Connection) -> Iterator[None]:
 def _is_passing(error: psycopg.Error) -> bool:
     """Whether the batch left nothing behind, and may succeed when it is tried again."""
     match error:
-        case PoolTimeout():
-            return False  # it has waited long enough
+        case PoolTimeout() | PoolClosed():
+            return False  # it has waited long enough, or its loop ends
         case errors.SerializationFailure() | errors.DeadlockDetected():
             return True
         case psycopg.OperationalError() | psycopg.InterfaceError():

@@ -32,22 +32,29 @@ _LOOK = (
     "has_schema_privilege(current_schema(), 'CREATE')"
 )
 
+# read as rows: what `to_regclass` says may be older than a lock that was waited for
+_KNOWN = (
+    "SELECT 1 FROM pg_catalog.pg_tables "
+    "WHERE tablename = 'shim_schema' AND schemaname = ANY (current_schemas(false))"
+)
+
 Connection = psycopg.Connection[Any]
 
 
 def connection_string(address: Address) -> str:
     """The address for libpq, with what shim wants where it says nothing; raises SettingsError."""
     try:
-        said = {**_WANTED, **conninfo_to_dict(address.url)}
-        return make_conninfo(**{**said, "client_encoding": "UTF8"})
+        said = conninfo_to_dict(address.url) if address.is_plain() else None
     except psycopg.ProgrammingError:
-        # libpq's words would repeat parts of the password
+        said = None
+    if said is None:  # libpq's words would repeat parts of the password
         raise SettingsError(
             f"SHIM_DATABASE_URL ({address.shown}) is no URL that PostgreSQL's library understands: "
             "use postgresql://user:password@host:5432/database?parameter=value with those of "
             "https://www.postgresql.org/docs/current/libpq-connect.html, and write special "
             "characters of the password as %40 (@), %2F (/), %3A (:), %3F (?), %23 (#), %25 (%)"
-        ) from None
+        )
+    return make_conninfo(**{**_WANTED, **said, "client_encoding": "UTF8"})
 
 
 def prepare(address: Address) -> None:
@@ -115,8 +122,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def _version(connection: Connection) -> int:
-    (known,) = connection.execute("SELECT to_regclass('shim_schema')").fetchall()
-    if known[0] is None:
+    if not connection.execute(_KNOWN).fetchall():
         return 0
     (version,) = connection.execute("SELECT version FROM shim_schema").fetchall()
     return int(version[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -23,9 +24,16 @@ def delay():
 
 
 @pytest.fixture
-def place(tmp_path, dialect, delay):
+def kind():
+    """The kind of database; tests that are for both say so, SHIM_TEST_DATABASE for the others."""
+    return os.environ.get("SHIM_TEST_DATABASE", "sqlite")
+
+
+@pytest.fixture
+def place(request, tmp_path, dialect, delay, kind):
     """A database and an upstream for processes to share."""
-    with opened(Offline(delay=delay), tmp_path / "shim.db", dialect) as place:
+    server = request.getfixturevalue("postgres").schema() if kind == "postgres" else None
+    with opened(Offline(delay=delay), tmp_path / "shim.db", dialect, server) as place:
         yield place
 
 

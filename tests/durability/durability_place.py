@@ -107,12 +107,16 @@ class Program:
 
 @dataclass(frozen=True)
 class Place:
-    """A database file, an upstream served over HTTP, and the dialect it is spoken to in."""
+    """A database, an upstream served over HTTP, and the dialect it is spoken to in.
+
+    The database is a file, unless there is the URL of a `server`.
+    """
 
     offline: Offline
     url: str
     database: Path
     dialect: str = "openai"
+    server: str | None = None
     store: bool = True
     programs: list[Program] = field(default_factory=list)
 
@@ -122,8 +126,12 @@ class Place:
 
     def settings(self) -> Settings:
         """The settings of a client at this place."""
-        url = f"sqlite:///{self.database}"
+        url = self.database_url()
         return Settings.load({}, database_url=url, dialect=self.dialect, store=self.store)
+
+    def database_url(self) -> str:
+        """The database, as the settings name it."""
+        return self.server or f"sqlite:///{self.database}"
 
     def client(self, **odd: Any) -> Any:
         """An SDK client of this process; `odd` is what sets its shim apart, see `oddly`."""
@@ -140,7 +148,7 @@ class Place:
         environment = {
             **os.environ,
             "PYTHONPATH": str(_ROOT),
-            "SHIM_DATABASE_URL": f"sqlite:///{self.database}",
+            "SHIM_DATABASE_URL": self.database_url(),
             "SHIM_DIALECT": self.dialect,
             "UPSTREAM": self.url,
         }
@@ -169,16 +177,29 @@ class Place:
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of the database, each with the fields of its `data`."""
+        rows = self._rows_of_server(sql, *values) if self.server else self._rows(sql, *values)
+        return [{**json.loads(row.pop("data", "{}")), **row} for row in rows]
+
+    def _rows_of_server(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        import psycopg  # noqa: PLC0415 - an extra
+        from psycopg.rows import dict_row  # noqa: PLC0415
+
+        with psycopg.connect(self.server or "", row_factory=dict_row) as connection:
+            try:
+                return connection.execute(sql.replace("?", "%s"), values).fetchall()
+            except psycopg.errors.UndefinedTable:
+                return []
+
+    def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         if not self.database.exists():
             return []
         with closing(sqlite3.connect(self.database)) as connection:
             connection.row_factory = sqlite3.Row
-            rows = [dict(row) for row in connection.execute(sql, values)]
-        return [{**json.loads(row.pop("data", "{}")), **row} for row in rows]
+            return [dict(row) for row in connection.execute(sql, values)]
 
     def asked(self) -> bool:
         """Whether a response has been asked for, or is about to be."""
-        return bool(self.rows("SELECT 1 FROM runs WHERE json_extract(data, '$.sent') > 0"))
+        return any(row["sent"] for row in self.rows("SELECT * FROM runs"))
 
     def run_row(self, run_id: str) -> dict[str, Any]:
         """What is stored of a run."""
@@ -186,10 +207,12 @@ class Place:
 
 
 @contextmanager
-def opened(offline: Offline, database: Path, dialect: str) -> Iterator[Place]:
+def opened(
+    offline: Offline, database: Path, dialect: str, server: str | None = None
+) -> Iterator[Place]:
     """A place, for as long as a test needs it."""
     with offline.serve() as served:
-        place = Place(offline, served.url, database, dialect)
+        place = Place(offline, served.url, database, dialect, server)
         try:
             yield place
         finally:

@@ -75,6 +75,7 @@ def live(client, thread, seed):
             pass  # no run yet
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_programs_that_share_a_thread(place, client, errand, sound, seed):
     """Clients of two dialects begin, leave, cancel and feed the runs of one thread at once."""
