@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
@@ -225,13 +225,20 @@ class AsyncPostgres(_Postgres):
         await asyncio.to_thread(prepare, self._address)
         for home in [home for home in self._pools if home[1].is_closed()]:
             del self._pools[home], self._keepers[home]
-        pool: AsyncConnectionPool[Any] = AsyncConnectionPool(**self._options())
+        connections: weakref.WeakSet[psycopg.AsyncConnection[Any]] = weakref.WeakSet()
+
+        async def remember(connection: psycopg.AsyncConnection[Any]) -> None:
+            connections.add(connection)
+
+        pool = AsyncConnectionPool(**self._options(), configure=remember)
         await pool.open()
-        self._keepers[_home()] = asyncio.create_task(_keep(pool))
+        self._keepers[_home()] = asyncio.create_task(_keep(pool, connections))
         return pool
 
 
-async def _keep(pool: AsyncConnectionPool[Any]) -> None:
+async def _keep(
+    pool: AsyncConnectionPool[Any], connections: Iterable[psycopg.AsyncConnection[Any]]
+) -> None:
     """Close the pool when this task is cancelled, at the latest when the loop ends.
 
     A worker of the pool that is cancelled while it connects goes on working; unless it is told to
@@ -240,7 +247,12 @@ async def _keep(pool: AsyncConnectionPool[Any]) -> None:
     try:
         await asyncio.get_running_loop().create_future()
     finally:
-        await pool.close()
+        try:
+            await pool.close()
+        except asyncio.CancelledError:  # so are the pool's workers: the loop ends
+            for connection in list(connections):
+                await connection.close()
+            raise
 
 
 def _is_read(statements: Sequence[Statement]) -> bool:
