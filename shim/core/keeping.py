@@ -69,7 +69,7 @@ class Keeper:
     async def resume(self, thread_id: str, target: Target) -> None:
         """Begin again what copies of the thread's files were not finished."""
         owed = await self._world.ledger.owed(thread_id)
-        keys = [file.id if file.source_id else file.container_id for file in owed.files]
+        keys = [file.id if file.source_id else str(file.container_id) for file in owed.files]
         keys += [listing.container_id for listing in owed.listings]
         if any(map(self._is_due, keys)):
             self._world.workers.spawn(self._copy_all(thread_id, target), aside=True)
@@ -81,11 +81,10 @@ class Keeper:
             file = await self._stored(file)
         if file.source_id is None and file.status == "pending":
             await self._look_through(str(file.container_id), file.thread_id, target)
-            file = await self._stored(file)
-        if file.status != "pending" or file.source_id is None:
-            return file
         with self._at(file.id):
-            after = await self._write(await self._fetched(file, target))
+            after = await self._stored(file)  # it may have been copied since the caller read it
+            if after.status == "pending" and after.source_id is not None:
+                after = await self._write(await self._fetched(after, target))
         if after.status != "pending":
             self._in_hand.again.pop(file.id, None)
         return after
@@ -114,14 +113,15 @@ class Keeper:
         for file in (await self._world.ledger.owed(thread_id)).files:
             if file.source_id is not None and self._is_due(file.id):
                 await self.copied(file, target)
+        await self.resume(thread_id, target)  # another run may have ended meanwhile
 
-    def _is_due(self, key: str | None) -> bool:
-        """Whether nobody is at a file or container now, and none was just before."""
-        return not self._is_busy(key) and self._in_hand.again.get(key or "", 0) <= self._world.now()
+    def _is_due(self, key: str) -> bool:
+        """Whether nobody is at a file or container now, and no try failed just before."""
+        return not self._is_busy(key) and self._in_hand.again.get(key, 0.0) <= self._world.now()
 
-    def _is_busy(self, key: str | None) -> bool:
+    def _is_busy(self, key: str) -> bool:
         """Whether this process is at a file or container now."""
-        return self._in_hand.copying.get(key or "", 0.0) > self._world.now()
+        return self._in_hand.copying.get(key, 0.0) > self._world.now()
 
     @contextmanager
     def _at(self, key: str) -> Iterator[None]:

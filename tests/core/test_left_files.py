@@ -12,7 +12,19 @@ from typing import Any
 
 import openai
 import pytest
-from code_runs import AN_HOUR, CHART, CODE, CSV, FUNCTION, LINK, begun, dropping, mounted, run
+from code_runs import (
+    AN_HOUR,
+    CHART,
+    CODE,
+    CSV,
+    FUNCTION,
+    LINK,
+    answer,
+    begun,
+    dropping,
+    mounted,
+    run,
+)
 
 from shim.offline import Offline
 from shim.offline.outputs import Call, Code, Say
@@ -78,6 +90,8 @@ def test_a_file_that_no_answer_names_is_kept(
     said = noted(client, thread_id, done.id, "left.txt")
     file_id = file_in(said, "left.txt")
     content = client.files.content(file_id).read()
+    cited = answer(client, thread_id)[-1].text.annotations[0].file_path.file_id
+    assert client.files.retrieve(cited).status == "processed"
     offline.clock.advance(AN_HOUR)
 
     assert content == client.files.content(file_id).read() == b"left"
@@ -236,3 +250,25 @@ def test_a_failed_runs_container_is_remembered(offline: Offline) -> None:
     assert broken.status in ("cancelled", "completed")
     assert asked[1].startswith("cntr_")
     client.close()
+
+
+def test_runs_that_end_shortly_after_one_another_are_all_looked_at(
+    client: openai.OpenAI, offline: Offline
+) -> None:
+    """Also what a second run left while the container was looked through for the first."""
+    thread_id, assistant_id = begun(client)
+    offline.faults.add("/containers/", method="GET", times=2, status=500)
+    ids = []
+    for number in (1, 2):
+        offline.script.mixed([Code(LEFT.replace("left.txt", f"{number}.txt")), Say("Done.")])
+        runs = client.beta.threads.runs
+        with runs.stream(thread_id=thread_id, assistant_id=assistant_id) as stream:
+            stream.until_done()
+        ids.append(runs.list(thread_id, limit=1).data[0].id)
+
+    end = time.monotonic() + 5
+    while "2.txt" not in (said := "".join(notes(client, thread_id, each) for each in ids)):
+        assert time.monotonic() < end, said
+        time.sleep(0.05)
+
+    assert "1.txt" in said
