@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping
 
 from shim.core.ids import FILE
+from shim.core.ports import Dialect
 from shim.core.wire import Reply
 from shim.errors import ApiError, ShimError
 
@@ -20,6 +21,7 @@ __all__ = [
     "EVENT_STREAM",
     "OURS",
     "failed",
+    "fitted",
     "headers_of",
     "is_ours",
     "refused",
@@ -42,6 +44,8 @@ _NOT_FORWARDED = re.compile(
     r"|idempotency-key|expect|te|trailer|upgrade|keep-alive|proxy-.*"
 )
 _CREDENTIALS = ("api-key", "openai-organization", "openai-project")
+_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*")
+"""A token of Entra ID, which keys of Azure's do not look like."""
 
 
 def is_ours(path: str) -> bool:
@@ -58,6 +62,19 @@ def with_key(headers: Mapping[str, str], key: str) -> dict[str, str]:
     """The headers with that key for their credentials."""
     rest = {name: value for name, value in headers.items() if name not in _CREDENTIALS}
     return {**rest, "authorization": f"Bearer {key}"}
+
+
+def fitted(headers: Mapping[str, str], dialect: Dialect) -> dict[str, str]:
+    """The headers with the key in the one that a server of the dialect takes it from."""
+    kind, _, sent = headers.get("authorization", "").partition(" ")
+    bearer, key = sent.strip() if kind.lower() == "bearer" else "", headers.get("api-key")
+    rest = {name: value for name, value in headers.items() if name != "api-key"}
+    if not dialect.deployments:
+        return {**rest, "authorization": f"Bearer {key}"} if key and not bearer else rest
+    if bearer and not key and not _TOKEN.fullmatch(bearer):
+        rest.pop("authorization")
+        return {**rest, "api-key": bearer}
+    return dict(headers)
 
 
 def headers_of(reply: Reply, began: float, request_id: str | None = None) -> dict[str, str]:

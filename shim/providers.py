@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shim.core.wire import Call, Handler, Reply
 
-__all__ = ["PROVIDERS", "Models", "endpoint", "model_name", "of_environment", "with_beta"]
+__all__ = ["BETA", "PROVIDERS", "Models", "endpoint", "model_name", "of_environment", "with_beta"]
 
 _VARIABLES = {
     "openai": {
@@ -34,6 +34,9 @@ _VARIABLES = {
     },
 }
 PROVIDERS = tuple(_VARIABLES)
+
+BETA = {"openai-beta": "assistants=v2"}
+"""What OpenAI wants to be sent; on Azure a version of its own says it, and few send both."""
 
 _AZURE_TAIL = re.compile(r"/+openai(?:/deployments/[^/]+|/v1)?/*$|/+$")
 
@@ -58,8 +61,7 @@ def with_beta(handler: Handler) -> Handler:
     """A handler for callers of a LiteLLM proxy, which added OpenAI's header by itself."""
 
     async def answer(call: Call) -> Reply:
-        headers = {"openai-beta": "assistants=v2", **call.headers}
-        return await handler(replace(call, headers=headers))
+        return await handler(replace(call, headers={**BETA, **call.headers}))
 
     return answer
 

@@ -59,6 +59,7 @@ class Dialect:
     code_interpreter: bool = False
     files: bool = False
     """Take uploads, so that files of shim's own can be given to the tools."""
+    deployments: bool = False  # as on Azure: they are models, paths name them, keys are `api-key`s
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
@@ -35,14 +36,24 @@ Json = dict[str, Any]
 class Target:
     """Where the upstream calls made for a call go, and with whose credentials.
 
-    `base_url` ends before `/responses`, without a slash. `headers` are those of the request in hand
-    that identify its sender (lower-case names). `timeout` is an httpx timeout object or None. It is
-    never stored or logged.
+    `base_url` ends before `/responses`, without a slash; a query behind it, `?api-version=preview`,
+    belongs to every call. `headers` are those of the request in hand that identify its sender
+    (lower-case names). `timeout` is an httpx timeout object or None. It is never stored or logged.
     """
 
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: Any = None
+
+    @property
+    def root(self) -> str:
+        """The base URL alone."""
+        return self.base_url.partition("?")[0].rstrip("/")
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """What belongs into the query of every call."""
+        return parse_qsl(self.base_url.partition("?")[2], keep_blank_values=True)
 
 
 @dataclass(frozen=True, slots=True)

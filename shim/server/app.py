@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,11 +18,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shim.core.routes import match
-from shim.core.wire import Call, Reply, encode_json
+from shim.core.wire import Call, Reply, Target, encode_json
 from shim.doorway import headers_of, refused
 from shim.errors import ApiError
+from shim.providers import BETA, Models
 from shim.server.access import Access, Admitted, Open
 from shim.server.observation import Observed, trail_of
+from shim.server.onward import Router
 from shim.server.paths import Place, placed
 from shim.server.proxy import forwarded
 from shim.server.room import Room
@@ -70,6 +73,7 @@ class _Doorway:
     def __init__(self, room: Room, access: Access) -> None:
         self._room = room
         self._access = access
+        self._router = Router(Models(room.settings.models, room.settings.provider))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._room.keep()
@@ -91,25 +95,30 @@ class _Doorway:
 
     async def _admitted(self, request: Request, place: Place, began: float) -> ASGIApp:
         if not (place.ours or place.passes):
-            path = request.scope["path"]
-            raise ApiError(404, f"Invalid URL ({request.method} {path})")
+            raise ApiError(404, place.unknown(request.method, request.scope["path"]))
         trail_of(request.scope).route = _route(request.method, place)
         admitted = await self._access.admit(request.headers)
+        admitted = replace(admitted, target=self._room.lines.fitted(admitted.target))
         if place.ours:
             return await self._carried(request, place, admitted, began)
-        client = self._room.lines.client()
-        return await forwarded(client, request, place.raw, admitted.target)
+        return await self._passed(request, place, admitted.target)
+
+    async def _passed(self, request: Request, place: Place, target: Target) -> ASGIApp:
+        lines = self._room.lines
+        onward = await self._router.onward(place, request, target, lines.dialect(target))
+        return await forwarded(lines.client(), request, onward, target)
 
     async def _carried(
         self, request: Request, place: Place, admitted: Admitted, began: float
     ) -> ASGIApp:
+        query = request.query_params.multi_items()
         call = Call(
             method=request.method,
             path=place.path,
             target=admitted.target,
-            query=tuple(request.query_params.multi_items()),
+            query=tuple(pair for pair in query if pair[0] != "api-version"),
             body=await request.body(),
-            headers=dict(request.headers.items()),
+            headers={**(BETA if place.azure else {}), **dict(request.headers.items())},
             tenant=admitted.tenant,
         )
         return _told(await self._room.answer(call), began)

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from shim.core.wire import Target
 from shim.errors import ApiError
+from shim.server.onward import Onward
 from shim.server.streams import until_gone
 
 __all__ = ["Passed", "forwarded"]
@@ -34,18 +35,19 @@ _NOT_RETURNED = re.compile(
 _CREDENTIALS = ("authorization", "api-key", "openai-organization", "openai-project")
 
 
-async def forwarded(client: httpx.AsyncClient, request: Request, path: str, to: Target) -> Passed:
+async def forwarded(
+    client: httpx.AsyncClient, request: Request, onward: Onward, to: Target
+) -> Passed:
     """Send a request on to the upstream; raises ApiError where that gives no answer."""
-    query = request.scope["query_string"].decode("latin-1")
-    onward = httpx.Request(
+    outgoing = httpx.Request(
         request.method,
-        f"{to.base_url}{path}{'?' if query else ''}{query}",
-        headers=_sent(request.headers, to),
-        content=request.stream() if _has_body(request.headers) else None,
+        onward.url,
+        headers=_sent(request.headers, to, rewritten=isinstance(onward.content, bytes)),
+        content=onward.content,
         extensions={"timeout": to.timeout},
     )
     try:
-        return Passed(await client.send(onward, stream=True, follow_redirects=False), request)
+        return Passed(await client.send(outgoing, stream=True, follow_redirects=False), request)
     except httpx.TimeoutException as error:
         raise _unanswered(504, error) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -77,9 +79,10 @@ class Passed:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _sent(headers: Mapping[str, str], to: Target) -> list[tuple[str, str]]:
+def _sent(headers: Mapping[str, str], to: Target, *, rewritten: bool) -> list[tuple[str, str]]:
     ours = {name: to.headers[name] for name in _CREDENTIALS if name in to.headers}
     dropped = _named_by(headers.get("connection", ""))
+    dropped |= {"content-length"} if rewritten else set()
     kept = [
         (name, value)
         for name, value in headers.items()
@@ -100,10 +103,6 @@ def _returned(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
 def _named_by(connection: str) -> set[str]:
     """The headers that `connection` says are of this connection too."""
     return {name.strip().lower() for name in connection.split(",")}
-
-
-def _has_body(headers: Mapping[str, str]) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _unanswered(status: int, error: Exception) -> ApiError:

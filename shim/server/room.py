@@ -11,6 +11,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpx
 
 from shim.core.ports import Answer, Dialect, Download, Request, Stream
 from shim.core.wire import Call, Reply, Target
+from shim.doorway import fitted
 from shim.server.metrics import Metrics
 from shim.settings import Settings, Wired, wire
 from shim.upstream.dialect import choose
@@ -49,6 +51,10 @@ class _Lines:
 
     def dialect(self, target: Target) -> Dialect:
         return choose(target.base_url, self._dialect)
+
+    def fitted(self, target: Target) -> Target:
+        """The target with its key where the upstream looks for it."""
+        return replace(target, headers=fitted(target.headers, self.dialect(target)))
 
     async def send(self, request: Request) -> Answer:
         return await self._line()[1].send(request)

@@ -44,6 +44,7 @@ AZURE = Dialect(
     file_search=True,
     code_interpreter=True,
     files=True,
+    deployments=True,
 )
 
 GENERIC = Dialect(name="generic", conversations=None, retrieve=False)

@@ -118,8 +118,8 @@ class _Upstream:
         timeout = _timeout(request.target.timeout if request.timeout is None else request.timeout)
         return self._client.build_request(
             request.method,
-            request.target.base_url + request.path,
-            params=list(request.query) or None,
+            request.target.root + request.path,
+            params=[*request.target.query, *request.query] or None,
             headers=headers,
             **carried,
             extensions={} if timeout is None else {"timeout": timeout},
