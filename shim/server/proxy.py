@@ -19,6 +19,7 @@ from shim.core.wire import Target
 from shim.errors import ApiError
 from shim.server.onward import Onward
 from shim.server.streams import until_gone
+from shim.upstream.http import timeouts
 
 __all__ = ["Passed", "forwarded"]
 
@@ -44,7 +45,7 @@ async def forwarded(
         onward.url,
         headers=_sent(request.headers, to, rewritten=isinstance(onward.content, bytes)),
         content=onward.content,
-        extensions={"timeout": to.timeout},
+        extensions={} if to.timeout is None else {"timeout": timeouts(to.timeout)},
     )
     try:
         return Passed(await client.send(outgoing, stream=True, follow_redirects=False), request)

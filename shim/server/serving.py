@@ -44,12 +44,18 @@ def listening(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say; raises SettingsError where it may not."""
     check_address(settings.host)
     try:
-        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-        family, _, _, _, address = found[0]
-        return socket.create_server(address, family=family, backlog=_BACKLOG)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        # the protocol is named, since asyncio sends at once (TCP_NODELAY) only where it is
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
         raise SettingsError(f"cannot listen at {place}: {error.strerror or error}") from error
+    return listener
 
 
 def address_of(listener: socket.socket) -> str:

@@ -115,7 +115,7 @@ class _Upstream:
         elif request.body is not None:
             headers["content-type"] = "application/json"
             carried = {"content": encode_compact(request.body)}
-        timeout = _timeout(request.target.timeout if request.timeout is None else request.timeout)
+        timeout = timeouts(request.target.timeout if request.timeout is None else request.timeout)
         return self._client.build_request(
             request.method,
             request.target.root + request.path,
@@ -277,7 +277,7 @@ def _without_keys(content: bytes, target: Target) -> bytes:
     return content
 
 
-def _timeout(value: Any) -> dict[str, float | None] | None:
+def timeouts(value: Any) -> dict[str, float | None] | None:
     """A timeout as a request's extensions carry it: httpx and httpx2 agree on that form alone."""
     if value is None or isinstance(value, dict):
         return value

@@ -1,4 +1,6 @@
-"""The contract suite runs each test on every lane: both colours, conversations kept or not.
+"""The contract suite runs each test on every lane: by client and by server, in both colours.
+
+Some lanes keep conversations, some do not.
 
 Tests are coroutine functions written with the SDK's own calls. Which SDK that is, is the matter of
 the environment: one run of the suite for each version that is supported.
@@ -38,7 +40,19 @@ def pytest_pyfunc_call(pyfuncitem):
 def api(request):
     """A client of some colour before an embedded upstream of its own."""
     lane = request.param
+    if lane.door == "server":
+        return Api(lane, server=request.getfixturevalue("server"))
     return Api(lane, request.getfixturevalue("tmp_path") if lane.in_file else None)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The one server, begun with the first test that is pointed at it."""
+    from contract_server import Server  # noqa: PLC0415 - needs the extra `server`
+
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(params=["polled", "streamed", "helped"])

@@ -1,4 +1,4 @@
-"""One way to reach shim: a mounted SDK client of some colour over an embedded upstream.
+"""One way to reach shim: an SDK client, mounted or pointed at a server, over an embedded upstream.
 
 Knows how the ways differ and what must hold after a test on any of them: the upstream refused
 nothing but what the test foresaw, and the conversations equal the threads.
@@ -24,10 +24,10 @@ from shim import drive
 from shim.offline import Offline
 from shim.settings import Settings, wire
 
-__all__ = ["LANES", "SDK", "URL", "Api", "Lane", "Runner", "message_of"]
+__all__ = ["LANES", "SDK", "Api", "Lane", "Runner", "message_of"]
 
 SDK = tuple(int(part) for part in openai.__version__.split(".")[:2])
-URL = "https://api.openai.com/v1"
+_URL = "https://api.openai.com/v1"
 POLL = 0.01
 """Seconds between two looks at a run."""
 
@@ -36,7 +36,7 @@ _WORKING = ("queued", "in_progress", "cancelling")
 
 @dataclass(frozen=True)
 class Lane:
-    """A colour, where conversations are kept, and the HTTP library under the SDK.
+    """A colour, where conversations are kept, the HTTP library under the SDK, and the door.
 
     `unstored` keeps them here and lets the upstream store nothing, so that runs that are polled go
     on in this process and not in the upstream's background.
@@ -45,6 +45,7 @@ class Lane:
     colour: str
     conversations: str
     http: str
+    door: str = "client"
 
     @property
     def in_file(self):
@@ -52,17 +53,24 @@ class Lane:
         return (self.colour, self.conversations) in (("sync", "local"), ("async", "upstream"))
 
     def __str__(self):
+        if self.door == "server":
+            return f"{self.colour}-server"
         legacy = "-legacy" if (SDK[0] >= 3) != (self.http == "httpx2") else ""
         return f"{self.colour}-{self.conversations}{legacy}"
 
 
 def _lanes():
-    """Both colours, with and without conversations; openai 3 takes clients of old httpx too."""
+    """Both colours, with and without conversations, and the server at the end, by plain clients.
+
+    Openai 3 takes clients of old httpx too.
+    """
     pairs = list(product(("sync", "async"), ("upstream", "local")))
     if SDK[0] < 3:
-        return [Lane(*pair, "httpx") for pair in [*pairs, ("sync", "unstored")]]
+        old = [Lane(*pair, "httpx") for pair in [*pairs, ("sync", "unstored")]]
+        return [*old, Lane("sync", "upstream", "httpx", "server")]
     legacy = [Lane("sync", "upstream", "httpx"), Lane("async", "unstored", "httpx")]
-    return [Lane(*pair, "httpx2") for pair in pairs] + legacy
+    served = [Lane(colour, "upstream", "httpx2", "server") for colour in ("sync", "async")]
+    return [*(Lane(*pair, "httpx2") for pair in pairs), *legacy, *served]
 
 
 LANES = _lanes()
@@ -78,7 +86,7 @@ def message_of(caught):
 class Api:
     """A client, the upstream behind it, and what was seen of both."""
 
-    def __init__(self, lane, folder, offline=None):
+    def __init__(self, lane, folder=None, server=None, offline=None):
         self.lane = lane
         self.blocking = lane.colour == "sync"
         self.offline = offline or Offline()
@@ -86,8 +94,16 @@ class Api:
         """The statuses of upstream refusals that the test means to provoke, in order."""
         self.made = set()
         self.undocumented = []
-        client = shim.mount(self._made_client(), self._settings(folder), wiring=self._wired)
+        client = self._pointed_at(server) if server else self._mounted(folder)
         self.client = Either(client, self._notice)
+
+    def _mounted(self, folder):
+        return shim.mount(self._made_client(), self._settings(folder), wiring=self._wired)
+
+    def _pointed_at(self, server):
+        """A stock client, to which the server is all there is."""
+        kind = openai.OpenAI if self.blocking else openai.AsyncOpenAI
+        return kind(base_url=server.url, api_key=server.key_for(self.offline))
 
     def _wired(self, settings, upstream, workers):
         """The engine, with each of its answers held against the published document."""
@@ -109,12 +125,23 @@ class Api:
         """A client as programs make it: shim's own in some lanes, the SDK's in the others."""
         http = HTTP[self.lane.http]
         module = shim if self.lane.conversations == "upstream" else openai
-        options = {"api_key": "sk-1", "base_url": URL}
+        options = {"api_key": "sk-1", "base_url": _URL}
         if self.blocking:
             inner = http.Client(transport=self.offline.transport(http))
             return module.OpenAI(http_client=inner, **options)
         inner = http.AsyncClient(transport=self.offline.async_transport(http))
         return module.AsyncOpenAI(http_client=inner, **options)
+
+    @property
+    def url(self):
+        """The base URL, without a slash at its end."""
+        return str(self.client.base_url).rstrip("/")
+
+    @property
+    def headers(self):
+        """What a request needs that is made without the SDK."""
+        sent = f"Bearer {self.client.api_key}"
+        return {"authorization": sent, "openai-beta": "assistants=v2"}
 
     @property
     def threads(self):
@@ -192,8 +219,20 @@ class Api:
             told = await self._told()
         finally:
             await self.client.close()
+        if self.lane.door == "server":
+            self._wait_for(told)
         self._check_upstream()
         self._check_conversations(told)
+
+    def _wait_for(self, told):
+        """A client's end is not the server's, which goes on with what it owes the conversations."""
+        due = time.monotonic() + 5.0
+        while self._said() != told and time.monotonic() < due:
+            time.sleep(POLL)
+
+    def _said(self):
+        held = conversations(self.offline)
+        return {thread_id: said_by_conversation(items) for thread_id, items in held.items()}
 
     async def _told(self):
         """What each thread that still exists says."""
@@ -214,10 +253,7 @@ class Api:
         if self.lane.conversations != "upstream":
             assert not [e.path for e in self.offline.log if "conversations" in e.path]
             return
-        held = conversations(self.offline)
-        assert held.keys() == told.keys()
-        for thread_id, said in told.items():
-            assert said_by_conversation(held[thread_id]) == said
+        assert self._said() == told
 
 
 class _Trouble(logging.Handler):

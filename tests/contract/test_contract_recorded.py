@@ -55,7 +55,7 @@ class Answering(Offline):
 @pytest.fixture(params=[lane for lane in LANES if lane.conversations == "local"], ids=str)
 def api(request):
     """A client of each colour before an upstream that answers as recorded."""
-    return Api(request.param, None, Answering())
+    return Api(request.param, offline=Answering())
 
 
 def named(answers):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 import pytest
-from contract_api import URL, message_of
+from contract_api import message_of
 
 BETA = {"OpenAI-Beta": "assistants=v2"}
 INCLUDE = "step_details.tool_calls[*].file_search.results[*].content"
@@ -59,14 +59,10 @@ async def test_an_empty_body_makes_a_thread(api):
         await api.client.post("/threads", cast_to=object, options={"headers": BETA}),
         await api.client.post("/threads", cast_to=object, body={}, options={"headers": BETA}),
     ]
-    answer = await api.client._client.post(f"{URL}/threads", content=b'""', headers=_headers())
+    answer = await api.client._client.post(f"{api.url}/threads", content=b'""', headers=api.headers)
 
     for thread in [*made, answer.json()]:
         assert (await api.threads.retrieve(thread["id"])).metadata == {}
-
-
-def _headers():
-    return {"authorization": "Bearer sk-1", **BETA}
 
 
 @pytest.mark.parametrize("spelling", ["include[]", "include", "include[0]"])
@@ -134,7 +130,7 @@ async def test_the_sdk_can_ask_for_the_first_version_and_is_refused(api):
 
 async def test_malformed_json_is_refused(api):
     """With the envelope of every other error."""
-    answer = await api.client._client.post(f"{URL}/threads", content=b"{", headers=_headers())
+    answer = await api.client._client.post(f"{api.url}/threads", content=b"{", headers=api.headers)
 
     error = answer.json()["error"]
     assert answer.status_code == 400

@@ -7,13 +7,12 @@ import time
 
 import openai
 import pytest
-from contract_api import URL, message_of
+from contract_api import message_of
 from contract_events import check_order, plain, recorded
 from contract_tools import TIME, WEATHER, outputs_for, pending
 
 from shim.offline import Say
 
-HEADERS = {"authorization": "Bearer sk-1", "openai-beta": "assistants=v2"}
 PLAIN = [
     "thread.run.created",
     "thread.run.queued",
@@ -160,9 +159,9 @@ async def test_a_stream_is_framed_as_the_original(api):
     api.offline.script.say("Grüße 【4:0†x】")
 
     answer = await api.client._client.post(
-        f"{URL}/threads/{thread.id}/runs",
+        f"{api.url}/threads/{thread.id}/runs",
         json={"assistant_id": assistant.id, "stream": True},
-        headers=HEADERS,
+        headers=api.headers,
     )
 
     frames = answer.content.decode().split("\n\n")
@@ -182,9 +181,9 @@ async def test_a_waiting_run_ends_its_stream(api):
     api.offline.script.call("get_time")
 
     answer = await api.client._client.post(
-        f"{URL}/threads/{thread.id}/runs",
+        f"{api.url}/threads/{thread.id}/runs",
         json={"assistant_id": assistant.id, "stream": True},
-        headers=HEADERS,
+        headers=api.headers,
     )
 
     frames = answer.content.decode().split("\n\n")
