@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shim.core.wire import Call, Handler, Reply
 
-__all__ = ["BETA", "PROVIDERS", "Models", "endpoint", "model_name", "of_environment", "with_beta"]
+__all__ = [
+    "BETA",
+    "DATED",
+    "PROVIDERS",
+    "Models",
+    "endpoint",
+    "model_name",
+    "of_environment",
+    "with_beta",
+]
 
 _VARIABLES = {
     "openai": {
@@ -37,6 +46,9 @@ PROVIDERS = tuple(_VARIABLES)
 
 BETA = {"openai-beta": "assistants=v2"}
 """What OpenAI wants to be sent; on Azure a version of its own says it, and few send both."""
+
+DATED = re.compile(r"\d{4}-\d\d-\d\d.*")
+"""A version of Azure's older API; those of the v1 API have no date."""
 
 _AZURE_TAIL = re.compile(r"/+openai(?:/deployments/[^/]+|/v1)?/*$|/+$")
 

@@ -7,19 +7,23 @@ Assistants semantics, and nothing of the SDK.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from shim import doorway, drive
 from shim.core.ports import Upstream, Workers
 from shim.core.wire import Call, Handler, Reply, Target, encode_event, encode_json
 from shim.errors import SettingsError, Unreachable
+from shim.providers import BETA, DATED
 from shim.upstream.dialect import AZURE, choose
+from shim.upstream.entra import current, is_entra
 from shim.upstream.http import AsyncUpstream, BlockingUpstream, module_of
 from shim.workers import AsyncWorkers, BlockingWorkers
 
@@ -156,20 +160,35 @@ class _Door:
         """The dialect that the settings name, if they do."""
         return (self.settings and self.settings.dialect) or None
 
-    def call(self, request: Any) -> Call:
-        """The request as a call."""
+    def key(self) -> str:
+        """The key that is set for all upstream calls; may wait for a token of Entra ID."""
+        settings = self.settings
+        return current(settings.upstream_key, settings.upstream_url) if settings else ""
+
+    def call(self, request: Any, key: str) -> Call:
+        """The request as a call, whose upstream calls go by the key, if there is one."""
         match = _located(request.url)
         assert match is not None
         query = request.url.params.multi_items()
         headers = dict(request.headers.items())  # a look-up by name goes through all of them
+        azure = "api-version" in request.url.params
         return Call(
             method=request.method,
             path=f"/{match['path']}",
-            target=_target(request, headers, match["base"], self.settings),
+            target=self._target(request, match["base"], doorway.sender_of(headers), key),
             query=tuple(pair for pair in query if pair[0] != "api-version"),
             body=request.content,
-            headers=headers,
+            headers={**BETA, **headers} if azure else headers,
         )
+
+    def _target(self, request: Any, base: str, sender: dict[str, str], key: str) -> Target:
+        """Where the upstream calls for a request go, with what its sender sent of itself."""
+        headers = doorway.with_key(sender, key) if key else sender
+        url = self.settings.upstream_url.rstrip("/") if self.settings is not None else ""
+        if url:
+            headers = doorway.fitted(headers, choose(url, self.dialect()))
+        timeout = request.extensions.get("timeout")
+        return Target(url or _base_url(request.url, base), headers, timeout)
 
     def refused(self, request: Any, error: Exception) -> Reply:
         """What the caller gets for an error: an answer, or the HTTP library's own error."""
@@ -211,7 +230,8 @@ class _BlockingDoor(_Door):
         began = time.monotonic()
         request.read()
         try:
-            reply = drive.run(_answer(self.handler(), self.call(request)))
+            handler = self.handler()
+            reply = drive.run(_answer(handler, self.call(request, self.key())))
         except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
             reply = self.refused(request, error)
         return self.response(reply, began)
@@ -246,10 +266,16 @@ class _AsyncDoor(_Door):
         await request.aread()
         try:
             await self._workers.give_way()
-            reply = await self.handler()(self.call(request))
+            handler = self.handler()
+            reply = await handler(self.call(request, await self._key()))
         except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
             reply = self.refused(request, error)
         return self.response(reply, began)
+
+    async def _key(self) -> str:
+        settings = self.settings
+        waits = settings is not None and is_entra(settings.upstream_key)
+        return await asyncio.to_thread(self.key) if waits else self.key()
 
     def stream(self, source: Any, encode: Callable[[Any], bytes]) -> Any:
         return _kin(_AsyncPieces, self._http.AsyncByteStream)(source, encode)
@@ -293,21 +319,12 @@ class _AsyncPieces:
         await self._source.aclose()
 
 
-def _target(request: Any, sent: Mapping[str, str], base: str, settings: Settings | None) -> Target:
-    """Where the upstream calls for a request go, with what its sender sent of itself."""
-    headers = doorway.sender_of(sent)
-    url = settings.upstream_url if settings is not None else None
-    if settings is not None and settings.upstream_key:
-        headers = doorway.with_key(headers, settings.upstream_key)
-    timeout = request.extensions.get("timeout")
-    return Target(url.rstrip("/") if url else _base_url(request.url, base), headers, timeout)
-
-
 def _base_url(url: Any, base: str) -> str:
     """What comes before `/responses`: on Azure the v1 API, which has no dated version."""
     origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
     match = _AZURE_BASE.fullmatch(base)
-    azure = choose(origin) is AZURE
-    if match and (azure or "api-version" in url.params):
-        return f"{origin}{match['root']}/openai/v1"
-    return f"{origin}{base}/openai/v1" if azure else origin + base
+    azure, version = choose(origin) is AZURE, url.params.get("api-version", "")
+    query = f"?api-version={quote(version)}" if version and not DATED.fullmatch(version) else ""
+    if match and (azure or version):
+        return f"{origin}{match['root']}/openai/v1{query}"
+    return f"{origin}{base}/openai/v1{query}" if azure else origin + base

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -46,3 +48,30 @@ def recordings():
     if not folder:
         pytest.skip("SHIM_RECORDINGS names no folder of recorded traffic")
     return Path(folder)
+
+
+@pytest.fixture
+def identity(monkeypatch):
+    """A library in the place of azure-identity; `scopes` are those that tokens were asked for."""
+    identity = ModuleType("azure.identity")
+    identity.scopes, identity.problem = [], None
+
+    class CredentialUnavailableError(Exception):
+        """What azure-identity raises."""
+
+        __module__ = "azure.identity._exceptions"
+
+    def get_bearer_token_provider(credential, scope):
+        def token():
+            if identity.problem:
+                raise CredentialUnavailableError(identity.problem)
+            identity.scopes.append(scope)
+            return f"{credential}.token.{len(identity.scopes)}"
+
+        return token
+
+    identity.DefaultAzureCredential = lambda: "default"
+    identity.get_bearer_token_provider = get_bearer_token_provider
+    monkeypatch.setitem(sys.modules, "azure", ModuleType("azure"))
+    monkeypatch.setitem(sys.modules, "azure.identity", identity)
+    return identity

@@ -6,12 +6,14 @@ Knows that the SDK itself reads its key and base URL. Loads the SDK.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from openai import OpenAIError
 
 from shim.client import OpenAI
 from shim.core.wire import Target
 from shim.settings import Settings
+from shim.upstream.entra import current
 
 __all__ = ["base_url_here", "client_here", "target_of"]
 
@@ -20,8 +22,8 @@ def client_here(settings: Settings, **options: Any) -> OpenAI | None:
     """A client with the key and URL that are set here, or None where there is no key."""
     try:
         client = OpenAI(
-            api_key=settings.upstream_key or None,
-            base_url=settings.upstream_url or None,
+            api_key=current(settings.upstream_key, settings.upstream_url) or None,
+            **_place_of(settings),
             **options,
         )
     except OpenAIError:
@@ -34,8 +36,8 @@ def client_here(settings: Settings, **options: Any) -> OpenAI | None:
 
 def base_url_here(settings: Settings) -> str:
     """The URL that such a client goes to, key or no key."""
-    with OpenAI(api_key="none", base_url=settings.upstream_url or None) as client:
-        return str(client.base_url).rstrip("/")
+    with OpenAI(api_key="none", **_place_of(settings)) as client:
+        return _url_of(client)
 
 
 def target_of(client: OpenAI) -> Target:
@@ -44,4 +46,15 @@ def target_of(client: OpenAI) -> Target:
     for name in ("organization", "project"):
         if value := getattr(client, name):
             headers[f"openai-{name}"] = value
-    return Target(str(client.base_url).rstrip("/"), headers)
+    return Target(_url_of(client), headers)
+
+
+def _place_of(settings: Settings) -> dict[str, Any]:
+    """The upstream as the SDK takes it: what belongs into each query is no part of the URL."""
+    target = Target(settings.upstream_url)
+    return {"base_url": target.root or None, "default_query": dict(target.query)}
+
+
+def _url_of(client: OpenAI) -> str:
+    query = urlencode(dict(client.default_query))
+    return str(client.base_url).rstrip("/") + (f"?{query}" if query else "")

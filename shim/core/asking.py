@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from shim.core.containers import GONE, Containers, runs_code
-from shim.core.pictures import pictures, shown_files
+from shim.core.pictures import fetched, pictures, shown_files
 from shim.core.ports import Answer, Request, World
 from shim.core.records import Message, Run, Step
 from shim.core.stores import Stores
@@ -121,9 +121,11 @@ class Asking:
         await self._fit()
 
     async def _images(self, history: Sequence[Message | Step]) -> Mapping[str, str]:
-        """The images of shim's own that messages show; one that is gone is left out."""
+        """The images to be sent themselves; one of shim's own that is gone is left out."""
         world, thread_id = self._world, self._run.thread_id
         found = await pictures(world.ledger, world.contents, thread_id, history)
+        if not self._dialect.image_ids:
+            found |= await fetched(world.upstream, self._target, history)
         for file_id in shown_files(history):
             if file_id not in found:
                 self._note(f"the image {file_id} was left out: it is not kept any more")

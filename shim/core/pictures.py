@@ -1,22 +1,25 @@
-"""Images of shim's own, shown to the model: sent in the request, as the upstream has no copy.
+"""Images shown to the model by an id that it cannot be told: sent in the request themselves.
 
 What code drew is kept by shim under an id that only shim knows. A message that shows it by this id
-is sent with the image itself, to every server that takes images. Knows the forms that images have.
+is sent with the image itself, to every server that takes images. Some servers take no id of an
+image at all, though it is a file of theirs. Knows the forms that images have.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from contextlib import aclosing
 from pathlib import PurePath
 
 from shim.core.ids import FILE
 from shim.core.made_files import Contents
-from shim.core.ports import Ledger
+from shim.core.ports import Ledger, Request, Upstream
 from shim.core.records import File, Message, Step
-from shim.errors import ApiError
+from shim.core.wire import Target
+from shim.errors import ApiError, Unreachable
 
-__all__ = ["MOST_CHARACTERS", "pictures", "refuse_no_picture", "shown_files"]
+__all__ = ["MOST_CHARACTERS", "fetched", "pictures", "refuse_no_picture", "shown_files"]
 
 MOST_CHARACTERS = 20_971_520
 """How long an image may be as it is sent (Responses spec 6)."""
@@ -31,6 +34,10 @@ _FORMATS = ".jpg, .jpeg, .png, .gif, .webp"
 
 def shown_files(entries: Iterable[Message | Step]) -> list[str]:
     """The files of shim's own that messages show as images, each once."""
+    return [file_id for file_id in _shown(entries) if file_id.startswith(FILE)]
+
+
+def _shown(entries: Iterable[Message | Step]) -> Iterable[str]:
     parts = [
         part["image_file"]["file_id"]
         for entry in entries
@@ -38,7 +45,38 @@ def shown_files(entries: Iterable[Message | Step]) -> list[str]:
         for part in entry.content
         if part["type"] == "image_file"
     ]
-    return [file_id for file_id in dict.fromkeys(parts) if file_id.startswith(FILE)]
+    return dict.fromkeys(parts)
+
+
+async def fetched(
+    upstream: Upstream, target: Target, entries: Iterable[Message | Step]
+) -> dict[str, str]:
+    """The upstream's own images that messages show, as `data:` URLs; those that it gives."""
+    made: dict[str, str] = {}
+    for file_id in _shown(entries):
+        if file_id.startswith(FILE):
+            continue
+        content = await _fetched(upstream, Request("GET", f"/files/{file_id}/content", target))
+        if (kind := _kind(content)) is not None:
+            made[file_id] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return made
+
+
+async def _fetched(upstream: Upstream, request: Request) -> bytes:
+    """The bytes of a file, as many as are an image that may be sent; none where there are none."""
+    content = bytearray()
+    try:
+        async with aclosing(await upstream.download(request)) as download:
+            if download.status >= 400:
+                return b""
+            async with aclosing(download.chunks()) as chunks:
+                async for chunk in chunks:
+                    content += chunk
+                    if len(content) * 4 // 3 > MOST_CHARACTERS - 100:
+                        return b""
+    except Unreachable:
+        return b""
+    return bytes(content)
 
 
 async def pictures(

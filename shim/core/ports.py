@@ -57,8 +57,8 @@ class Dialect:
     """Replay assistant text as a plain string and function calls with their bare keys."""
     file_search: bool = False
     code_interpreter: bool = False
-    files: bool = False
-    """Take uploads, so that files of shim's own can be given to the tools."""
+    files: bool = False  # take uploads, so that files of shim's own can be given to the tools
+    image_ids: bool = True  # take an image by the id of a file of theirs
     deployments: bool = False  # as on Azure: they are models, paths name them, keys are `api-key`s
 
 

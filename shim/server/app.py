@@ -98,7 +98,7 @@ class _Doorway:
             raise ApiError(404, place.unknown(request.method, request.scope["path"]))
         trail_of(request.scope).route = _route(request.method, place)
         admitted = await self._access.admit(request.headers)
-        admitted = replace(admitted, target=self._room.lines.fitted(admitted.target))
+        admitted = replace(admitted, target=await self._room.lines.fitted(admitted.target))
         if place.ours:
             return await self._carried(request, place, admitted, began)
         return await self._passed(request, place, admitted.target)

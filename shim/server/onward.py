@@ -15,13 +15,12 @@ from starlette.requests import Request
 
 from shim.core.ports import Dialect
 from shim.core.wire import Target, decode_json, encode_compact
-from shim.providers import endpoint
+from shim.providers import DATED, endpoint
 from shim.server.paths import Place
 
 __all__ = ["Onward", "Router"]
 
 _VERSION = "api-version"
-_DATED = re.compile(r"\d{4}-\d\d-\d\d.*")
 _PROJECT = re.compile(r"/api/projects/[^/]+$")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
 _MODEL_FIELD = re.compile(rb'name="?model"?[;\r\n]')
@@ -87,7 +86,7 @@ def _undated(query: str, *, keeps_others: bool) -> str:
     kept = []
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        other = keeps_others and not _DATED.fullmatch(unquote_plus(value))
+        other = keeps_others and not DATED.fullmatch(unquote_plus(value))
         if unquote_plus(name) != _VERSION or other:
             kept.append(pair)
     return "&".join(kept)

@@ -10,19 +10,21 @@ import asyncio
 import logging
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
+import anyio.to_thread
 import httpx
 
 from shim.core.ports import Answer, Dialect, Download, Request, Stream
 from shim.core.wire import Call, Reply, Target
-from shim.doorway import fitted
+from shim.doorway import fitted, with_key
 from shim.server.metrics import Metrics
 from shim.settings import Settings, Wired, wire
 from shim.upstream.dialect import choose
+from shim.upstream.entra import current, is_entra
 from shim.upstream.http import AsyncUpstream
 from shim.workers import AsyncWorkers
 
@@ -40,6 +42,7 @@ class _Lines:
     def __init__(self, settings: Settings, workers: AsyncWorkers, metrics: Metrics) -> None:
         self._metrics = metrics
         self._dialect = settings.dialect or None
+        self._key = settings.upstream_key
         self._workers = workers
         self._open: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, AsyncUpstream]
@@ -52,9 +55,13 @@ class _Lines:
     def dialect(self, target: Target) -> Dialect:
         return choose(target.base_url, self._dialect)
 
-    def fitted(self, target: Target) -> Target:
-        """The target with its key where the upstream looks for it."""
-        return replace(target, headers=fitted(target.headers, self.dialect(target)))
+    async def fitted(self, target: Target) -> Target:
+        """The target with a key that holds now, and where the upstream looks for it."""
+        headers: Mapping[str, str] = target.headers
+        if is_entra(self._key):
+            token = await anyio.to_thread.run_sync(current, self._key, target.base_url)
+            headers = with_key(headers, token)
+        return replace(target, headers=fitted(headers, self.dialect(target)))
 
     async def send(self, request: Request) -> Answer:
         return await self._line()[1].send(request)

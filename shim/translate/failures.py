@@ -1,6 +1,8 @@
 """What an upstream error means for a run. Pure: knows codes and texts, sends nothing.
 
-Assistants knew three codes in `last_error` (spec 4.10); the upstream's text is kept as it is.
+Assistants knew three codes in `last_error` (spec 4.10), and Azure's own `content_filter`, by which
+programs there tell what was filtered. The upstream's text is kept as it is, and what Azure says
+beside it is put behind it.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _BILLING = frozenset(
 )
 _RATE = frozenset({"rate_limit_exceeded", "slow_down"}) | _BILLING
 _SERVER = frozenset({"server_error", "vector_store_timeout", "server_is_overloaded"})
+_FILTERED = "content_filter"
 _PROMPT = re.compile(r"invalid|image|policy|content|context|unsupported|data_residency")
 """What codes about the caller's own input have in them; the codes are an open set."""
 
@@ -54,7 +57,31 @@ _QUOTED = re.compile(r"['\"`]([A-Za-z_]+)(?:\.[A-Za-z_.]+)?['\"`]")
 def last_error(error: Mapping[str, object], status: int | None = None) -> Json:
     """The `last_error` of a run for an error object, and for the HTTP status it came with."""
     message = error.get("message") or "The server had an error processing your request."
-    return {"code": _code(str(error.get("code") or ""), status), "message": str(message)}
+    code = _code(str(error.get("code") or ""), status)
+    if code == _FILTERED and (found := _found(error)):
+        message = f"{message} Filtered: {', '.join(found)}."
+    return {"code": code, "message": str(message)}
+
+
+def _found(error: Mapping[str, object]) -> list[str]:
+    """What Azure's filters found, from either place where it tells: `hate (high)`, `jailbreak`."""
+    filters = error.get("content_filters")
+    told = [error.get("innererror"), *(filters if isinstance(filters, list) else ())]
+    results = [
+        each.get(name)
+        for each in told
+        if isinstance(each, dict)
+        for name in ("content_filter_result", "content_filter_results")
+    ]
+    return list(
+        dict.fromkeys(
+            f"{kind} ({result['severity']})" if result.get("severity") else str(kind)
+            for each in results
+            if isinstance(each, dict)
+            for kind, result in each.items()
+            if isinstance(result, dict) and result.get("filtered")
+        )
+    )
 
 
 def _code(code: str, status: int | None) -> str:
@@ -62,6 +89,8 @@ def _code(code: str, status: int | None) -> str:
         return "rate_limit_exceeded"
     if code in _SERVER:
         return "server_error"
+    if code == _FILTERED:
+        return code
     if status is None and not code.isdigit():
         return "invalid_prompt" if _PROMPT.search(code) else "server_error"
     status = int(code) if status is None else status

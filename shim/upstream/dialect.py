@@ -44,6 +44,7 @@ AZURE = Dialect(
     file_search=True,
     code_interpreter=True,
     files=True,
+    image_ids=False,  # "Images can't be uploaded as a file and then referenced as input"
     deployments=True,
 )
 

@@ -280,3 +280,20 @@ def test_tools_of_foundry_alone_are_refused(world, kind):
 
     assert answer.status_code == 400
     assert kind in answer.json()["error"]["message"]
+
+
+def test_the_servers_key_may_be_a_token_of_entra_id(onward, echo, identity):
+    """One that holds at the time, for what is passed on and for what shim asks itself."""
+    key = "entra:https://scope-of-the-server/.default"
+    world = onward("/openai/v1", dialect="azure", upstream_key=key)
+    assistant, thread = world.scene()
+
+    world.http.get("/v1/models", headers=KEY)
+    world.ask("POST", f"/v1/threads/{thread}/runs", {"assistant_id": assistant, "stream": True})
+
+    sent = {each["path"]: each["headers"] for each in echo.seen}
+    tokens = [sent[f"/openai/v1/{path}"]["authorization"] for path in ("models", "responses")]
+    assert tokens[0] != tokens[1]
+    assert all(token.startswith("Bearer default.token.") for token in tokens)
+    assert not any("api-key" in headers for headers in sent.values())
+    assert set(identity.scopes) == {"https://scope-of-the-server/.default"}

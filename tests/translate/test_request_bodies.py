@@ -312,13 +312,35 @@ def test_items_of_the_run_are_replayed_as_the_server_can_take_them() -> None:
         ({"code": "server_error", "message": "m"}, None, "server_error"),
         ({"code": None, "message": "m"}, 502, "server_error"),
         ({"code": "invalid_api_key", "message": "m"}, 401, "server_error"),
+        ({"code": "content_filter", "message": "m"}, 400, "content_filter"),
+        ({"code": "content_filter", "message": "m", "innererror": None}, 400, "content_filter"),
     ],
 )
-def test_errors_keep_their_text_and_get_one_of_three_codes(
+def test_errors_keep_their_text_and_get_one_of_the_known_codes(
     error: dict[str, Any], status: int | None, code: str
 ) -> None:
-    """last_error has server_error, rate_limit_exceeded or invalid_prompt (Assistants spec 4.10)."""
+    """last_error has one of three codes (Assistants spec 4.10), or Azure's own."""
     assert last_error(error, status) == {"code": code, "message": "m"}
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"innererror": {"content_filter_result": {"hate": {"filtered": True, "severity": "low"}}}},
+        {
+            "content_filters": [
+                {"content_filter_results": {"hate": {"filtered": True, "severity": "low"}}},
+                {"content_filter_results": {"violence": {"filtered": False}}},
+                None,
+            ]
+        },
+    ],
+)
+def test_what_azure_filtered_is_told(details: dict[str, Any]) -> None:
+    """Behind the text, from wherever the details stand."""
+    error = {"code": "content_filter", "message": "Filtered out.", **details}
+
+    assert last_error(error, 400)["message"] == "Filtered out. Filtered: hate (low)."
 
 
 def refusal(message: str, **more: Any) -> dict[str, Any]:
