@@ -42,7 +42,10 @@ def api(request):
     lane = request.param
     if lane.door == "server":
         return Api(lane, server=request.getfixturevalue("server"))
-    return Api(lane, request.getfixturevalue("tmp_path") if lane.in_file else None)
+    if lane.database == "postgres":
+        return Api(lane, request.getfixturevalue("postgres").schema())
+    file = request.getfixturevalue("tmp_path") / "shim.db" if lane.in_file else ":memory:"
+    return Api(lane, f"sqlite:///{file}")
 
 
 @pytest.fixture(scope="session")

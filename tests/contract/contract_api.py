@@ -46,17 +46,20 @@ class Lane:
     conversations: str
     http: str
     door: str = "client"
+    database: str = "sqlite"
 
     @property
     def in_file(self):
         """Some lanes keep their threads in a file, the others in memory."""
-        return (self.colour, self.conversations) in (("sync", "local"), ("async", "upstream"))
+        kept = (self.colour, self.conversations)
+        return self.database == "sqlite" and kept in (("sync", "local"), ("async", "upstream"))
 
     def __str__(self):
         if self.door == "server":
             return f"{self.colour}-server"
         legacy = "-legacy" if (SDK[0] >= 3) != (self.http == "httpx2") else ""
-        return f"{self.colour}-{self.conversations}{legacy}"
+        server = "-postgres" if self.database == "postgres" else ""
+        return f"{self.colour}-{self.conversations}{legacy}{server}"
 
 
 def _lanes():
@@ -70,7 +73,8 @@ def _lanes():
         return [*old, Lane("sync", "upstream", "httpx", "server")]
     legacy = [Lane("sync", "upstream", "httpx"), Lane("async", "unstored", "httpx")]
     served = [Lane(colour, "upstream", "httpx2", "server") for colour in ("sync", "async")]
-    return [*(Lane(*pair, "httpx2") for pair in pairs), *legacy, *served]
+    server = Lane("async", "upstream", "httpx2", database="postgres")
+    return [*(Lane(*pair, "httpx2") for pair in pairs), *legacy, server, *served]
 
 
 LANES = _lanes()
@@ -86,7 +90,7 @@ def message_of(caught):
 class Api:
     """A client, the upstream behind it, and what was seen of both."""
 
-    def __init__(self, lane, folder=None, server=None, offline=None):
+    def __init__(self, lane, url="sqlite:///:memory:", server=None, offline=None):
         self.lane = lane
         self.blocking = lane.colour == "sync"
         self.offline = offline or Offline()
@@ -94,11 +98,11 @@ class Api:
         """The statuses of upstream refusals that the test means to provoke, in order."""
         self.made = set()
         self.undocumented = []
-        client = self._pointed_at(server) if server else self._mounted(folder)
+        client = self._pointed_at(server) if server else self._mounted(url)
         self.client = Either(client, self._notice)
 
-    def _mounted(self, folder):
-        return shim.mount(self._made_client(), self._settings(folder), wiring=self._wired)
+    def _mounted(self, url):
+        return shim.mount(self._made_client(), self._settings(url), wiring=self._wired)
 
     def _pointed_at(self, server):
         """A stock client, to which the server is all there is."""
@@ -115,9 +119,8 @@ class Api:
         own = getattr(value, "id", None) if getattr(value, "object", None) == "thread" else None
         self.made |= {own or getattr(value, "thread_id", None)} - {None}
 
-    def _settings(self, folder):
+    def _settings(self, url):
         kept = self.lane.conversations
-        url = f"sqlite:///{folder / 'shim.db'}" if folder else "sqlite:///:memory:"
         given = {"store": False} if kept == "unstored" else {"conversations": kept}
         return Settings.load(environ={}, database_url=url, **given)
 
