@@ -93,6 +93,12 @@ class Program:
             pass
         return line
 
+    def rest(self) -> list[Any]:
+        """All that the program said until its end, but for what its end cut short."""
+        assert self.process.stdout is not None
+        text = self.process.stdout.read()
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
     def tell(self, text: str) -> None:
         """Give the program a line to read."""
         assert self.process.stdin is not None

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 
 from shim import OpenAI
 
 KEPT = []
+SAYING = threading.Lock()
 
 
 def say(**what):
     """Tell the test."""
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
+    with SAYING:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.flush()
 
 
 def hold():
@@ -90,6 +93,35 @@ def contend(client, thread_id, assistant_id, threads):
     with ThreadPoolExecutor(int(threads)) as pool:
         for outcome in pool.map(attempt, range(int(threads))):
             say(**outcome)
+
+
+def load(client, assistant_id, name, rounds):
+    """Talk in four threads at once, and say what was acknowledged, call by call."""
+    talkers = [
+        threading.Thread(target=talk, args=(client, assistant_id, f"{name}{number}", int(rounds)))
+        for number in range(4)
+    ]
+    for talker in talkers:
+        talker.start()
+    for talker in talkers:
+        talker.join()
+
+
+def talk(client, assistant_id, name, rounds):
+    """Say something, run, polled or streamed in turn, and say it again with other words."""
+    thread = client.beta.threads.create()
+    say(thread=thread.id)
+    for number in range(rounds):
+        text = f"Echo {name} {number}"
+        message = client.beta.threads.messages.create(thread.id, role="user", content=text)
+        say(thread=thread.id, message=message.id, text=text)
+        ids = {"thread_id": thread.id, "assistant_id": assistant_id}
+        if number % 2:
+            run = client.beta.threads.runs.create_and_poll(**ids, poll_interval_ms=20)
+        else:
+            with client.beta.threads.runs.stream(**ids) as stream:
+                run = stream.get_final_run()
+        say(thread=thread.id, run=run.id, status=run.status)
 
 
 def remember(client):
