@@ -69,13 +69,22 @@ class Open:
 
     def _headers(self, sent: Mapping[str, str]) -> dict[str, str]:
         headers = sender_of(sent)
+        keyless = not (sent.get("authorization") or sent.get("api-key"))
+        if keyless and _is_from_elsewhere(sent):
+            raise ApiError(401, _NO_KEY)
         if self._key:
             return with_key(headers, self._key)
-        if sent.get("authorization") or sent.get("api-key"):
-            return headers
-        if not self._own:
+        if keyless and not self._own:
             raise ApiError(401, _NO_KEY)
-        return {**headers, **self._own}
+        return {**headers, **self._own} if keyless else headers
+
+
+def _is_from_elsewhere(sent: Mapping[str, str]) -> bool:
+    """Whether a page of another site makes the browser ask, for which no key is lent.
+
+    Such a page can send what needs no leave of the server; a header with a key is none of that.
+    """
+    return sent.get("sec-fetch-site", "none") not in ("none", "same-origin")
 
 
 def upstream_of(settings: Settings) -> str:

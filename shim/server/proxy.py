@@ -6,6 +6,7 @@ and which headers belong to one connection; knows no endpoint.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 
@@ -22,6 +23,8 @@ from shim.server.streams import until_gone
 from shim.upstream.http import timeouts
 
 __all__ = ["Passed", "forwarded"]
+
+log = logging.getLogger("shim")
 
 # Of one connection (RFC 9110, 7.6.1), or of one host: cookies and what browsers keep for a host are
 # no matter between the caller and the upstream. The server in front writes its own date and name.
@@ -75,8 +78,13 @@ class Passed:
 
     async def _pass(self, send: Send, start: Mapping[str, object]) -> None:
         await send(dict(start))
-        async for chunk in self._answer.aiter_raw():  # the answer is closed by whoever called
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        try:
+            async for chunk in self._answer.aiter_raw():  # the answer is closed by whoever called
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except httpx.HTTPError as error:
+            # left without its end, so that the caller does not take a part for the whole
+            log.warning("the upstream's answer broke off: %s: %s", type(error).__name__, error)
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -6,6 +6,7 @@ there, and parsers written by hand may know no comments.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -14,8 +15,11 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from shim.core.wire import DONE, Event, encode_event
+from shim.errors import ShimError
 
 __all__ = ["Streamed", "framed", "until_gone"]
+
+log = logging.getLogger("shim")
 
 _CUT_SHORT = Event(
     "error",
@@ -45,10 +49,14 @@ class Streamed:
 
     async def _send(self, send: Send) -> None:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in self.headers.items()]
-        async with aclosing(self._pieces) as pieces:
-            await send({"type": "http.response.start", "status": 200, "headers": raw})
-            async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        try:
+            async with aclosing(self._pieces) as pieces:
+                await send({"type": "http.response.start", "status": 200, "headers": raw})
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except ShimError as error:
+            log.warning("an answer broke off: %s", error)
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -147,6 +147,45 @@ def test_a_caller_who_leaves_lets_the_upstream_go(passing, echo):
     assert left.wait(10)
 
 
+def test_an_answer_that_breaks_off_breaks_off_for_the_caller(passing, echo, caplog):
+    """It is never ended as if it were whole, and the log has one line of it."""
+
+    async def half(_):
+        async def pieces():
+            yield b"half"
+            raise ConnectionError
+
+        return StreamingResponse(pieces())
+
+    echo.answers["/half"] = half
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        passing.http.get("/v1/half")
+
+    warned = [record.getMessage() for record in caplog.records if record.name == "shim"]
+    assert warned[-1].startswith("the upstream's answer broke off: RemoteProtocolError")
+    assert passing.http.get("/v1/models").status_code == 200
+
+
+def test_an_upload_that_is_given_up_does_no_harm(passing, echo):
+    """The upstream never gets the whole of it, and the server goes on."""
+
+    async def read(request):
+        await request.body()
+        return Response("whole")
+
+    echo.answers["/files"] = read
+
+    def pieces():
+        yield b"x" * 1000
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        passing.http.post("/v1/files", content=pieces())
+
+    assert passing.http.get("/v1/models").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/models", "/responses", "/", "/v1", "/v2/models"])
 def test_the_root_passes_nothing_on(passing, echo, path):
     """Only what is under `/v1` is the upstream's; elsewhere shim alone answers."""
@@ -194,6 +233,19 @@ def test_keys_are_those_of_the_caller_or_of_the_server(make_world, echo):
     assert first["authorization"] == "Bearer sk-server"
     assert "openai-project" not in first
     assert (second["authorization"], second["openai-project"]) == ("Bearer sk-caller", "proj-1")
+
+
+def test_no_key_is_lent_to_pages_of_other_sites(make_world, echo):
+    """A page that is open in a browser on this machine cannot spend on the server's key."""
+    world = make_world(upstream_url=echo.url, upstream_key="sk-server")
+    keyless = {"authorization": "", "content-type": "text/plain"}
+
+    answers = [
+        world.http.post("/v1/responses", content="{}", headers={**keyless, "sec-fetch-site": site})
+        for site in ("cross-site", "same-site", "same-origin", "none")
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 200, 200]
 
 
 def test_runs_go_upstream_with_the_callers_key(passing, echo):
