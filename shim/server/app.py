@@ -46,7 +46,7 @@ def asgi(settings: Settings | None = None, *, access: Access | None = None) -> S
     room = Room(settings)
     app = Starlette(
         routes=[*routes(room), Route("/{path:path}", _Doorway(room, access or Open(settings)))],
-        middleware=[Middleware(Observed, room.metrics)],
+        middleware=[Middleware(Observed, metrics=room.metrics)],
         lifespan=lambda _: _lifespan(room),
     )
     app.state.shim = room

@@ -36,6 +36,9 @@ _BACKLOG = 2048
 _LAST_SECONDS = 5.0
 """What closing may take after the time to finish is over."""
 
+_NOT_BEGUN = 3
+"""The status that uvicorn exits with where the application does not start."""
+
 _PAUSE = 1.0
 """Seconds until a process that died is replaced."""
 
@@ -105,7 +108,7 @@ def _work(settings: Settings, listener: socket.socket) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _nothing)  # uvicorn sends itself again what stopped it
     server.run(sockets=[listener])
-    return 0 if server.started else 3
+    return 0 if server.started else _NOT_BEGUN
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
@@ -179,7 +182,7 @@ class _Crew:
         for position, process in enumerate(processes):
             if process.is_alive():
                 continue
-            if process.exitcode == uvicorn.config.STARTUP_FAILURE:
+            if process.exitcode == _NOT_BEGUN:
                 return True
             mark_process_dead(process.pid, folder)  # type: ignore[no-untyped-call]
             log.error("process %s ended with status %s", process.pid, process.exitcode)
