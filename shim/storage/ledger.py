@@ -38,6 +38,8 @@ __all__ = ["Ledger"]
 _THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
 _TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items", "listings")
 _NOT_KEPT = "DELETE FROM files WHERE thread_id = :thread AND status <> 'kept'"
+# moves the row that every write of the thread's drainer moves, so that one of the two comes first
+_BEGIN_ANEW = "UPDATE mirrors SET failures = 0 WHERE thread_id = :thread"
 _WAITS_NO_MORE = "DELETE FROM outbox WHERE thread_id = :thread"
 _DELETE_LATER = (
     "INSERT INTO outbox SELECT id, next_position, 'delete_thread', :leftovers, 0 FROM threads "
@@ -48,6 +50,8 @@ _MIRROR_LATER = (
     "WHERE id = :thread AND (:leaves = 1 "
     "OR EXISTS (SELECT 1 FROM made_stores WHERE thread_id = :thread)) ON CONFLICT DO NOTHING"
 )
+
+_LEAVE = (_BEGIN_ANEW, _WAITS_NO_MORE, _MIRROR_LATER, _DELETE_LATER)
 
 
 class Ledger(MadeFiles):
@@ -125,7 +129,7 @@ class Ledger(MadeFiles):
         params = {"thread": thread_id, "leftovers": dump(left), "leaves": int(any(left.values()))}
         delete = (f"DELETE FROM {table} WHERE thread_id = :thread" for table in _TABLES_OF_A_THREAD)
         await self._database.execute(
-            *(Statement(sql, params) for sql in (_WAITS_NO_MORE, _MIRROR_LATER, _DELETE_LATER)),
+            *(Statement(sql, params) for sql in _LEAVE),
             Statement("DELETE FROM threads WHERE id = :thread", params, expect=1),
             *(Statement(sql, params) for sql in (*delete, _NOT_KEPT)),
         )

@@ -24,9 +24,9 @@ KEY = "sk-of-the-test-1234567890"
 class Shell:
     """Runs `shim` as a user would, with variables of its own."""
 
-    def __init__(self, path):
+    def __init__(self, path, url=None):
         self.path = path
-        self.settings = Settings(database_url=f"sqlite:///{path}", dialect="openai")
+        self.settings = Settings(database_url=url or f"sqlite:///{path}", dialect="openai")
         self.variables = {"SHIM_DATABASE_URL": self.settings.database_url}
 
     def __call__(self, *arguments, **variables):
@@ -70,6 +70,12 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path):
     return Shell(tmp_path / "shim.db")
+
+
+@pytest.fixture
+def server_shell(tmp_path, postgres):
+    """A shell whose database is on a server."""
+    return Shell(tmp_path / "shim.db", f"{postgres.schema()}&password=secret")
 
 
 @pytest.fixture
