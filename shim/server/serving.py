@@ -39,6 +39,11 @@ _LAST_SECONDS = 5.0
 _NOT_BEGUN = 3
 """The status that uvicorn exits with where the application does not start."""
 
+_APART = (
+    "several processes cannot share a database in memory: name a file in SHIM_DATABASE_URL, or use "
+    "one process"
+)
+
 _PAUSE = 1.0
 """Seconds until a process that died is replaced."""
 
@@ -46,6 +51,8 @@ _PAUSE = 1.0
 def listening(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say; raises SettingsError where it may not."""
     check_address(settings.host)
+    if settings.workers > 1 and settings.database_path() == ":memory:":
+        raise SettingsError(_APART)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP

@@ -151,6 +151,14 @@ def test_what_it_may_not_do_is_refused_with_the_reason(begin, arguments, words):
     assert words in served.output
 
 
+def test_processes_do_not_each_keep_threads_of_their_own(begin):
+    """What one of them stores in its memory the others would not have."""
+    served = begin("--workers", "2", SHIM_DATABASE_URL="sqlite:///:memory:")
+
+    assert served.ended() == 1
+    assert "cannot share a database in memory" in served.output
+
+
 def test_an_address_in_use_is_named(begin):
     """The message says which, without a traceback."""
     served = begin()
