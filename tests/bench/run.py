@@ -20,6 +20,7 @@ from typing import Any
 
 import openai
 from bench_calls import calls
+from bench_databases import databases
 from bench_imports import first_call, imports
 from bench_rounds import Row
 from bench_streams import streams
@@ -33,11 +34,14 @@ BENCHES: dict[str, tuple[Bench, dict[str, Any], dict[str, Any]]] = {
     "imports": (imports, {"rounds": 9}, {"rounds": 0}),
     "first_call": (first_call, {"rounds": 9}, {"rounds": 0}),
     "calls": (calls, {"rounds": 15, "repeats": 100}, {"rounds": 1, "repeats": 2}),
+    "databases": (databases, {"rounds": 15, "repeats": 100}, {"rounds": 1, "repeats": 2}),
     "streams": (streams, {"rounds": 15, "deltas": 2000}, {"rounds": 1, "deltas": 5}),
     "turns": (turns, {"delay": 3.3, "pause": 100}, {"delay": 0.0, "pause": 10}),
 }
 """Each bench, its sizes, and the sizes with which it only shows that it runs."""
 
+if find_spec("psycopg") is None:
+    del BENCHES["databases"]
 if find_spec("openai.resources.responses") is None:
     del BENCHES["streams"]  # before openai 1.66 there is nothing to compare with
 

@@ -9,8 +9,11 @@ from run import BENCHES, measured
 
 
 @pytest.mark.parametrize("name", BENCHES)
-def test_a_bench_gives_figures(name):
+def test_a_bench_gives_figures(request, name):
     """Each bench runs at its smallest, and each of its figures has a name, a unit and a spread."""
+    if name == "databases":
+        request.getfixturevalue("postgres")  # skips it where there is none
+
     result = json.loads(json.dumps(measured([name], quick=True)))
 
     (rows,) = result["figures"].values()
