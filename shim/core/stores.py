@@ -33,7 +33,7 @@ class Stores:
 
     async def make(self, body: Json, target: Target, *, expiring: bool) -> str:
         """Make a store; gives its id."""
-        given = {key: value for key, value in body.items() if value is not None}
+        given = _given(body)
         extra = {"expires_after": _EXPIRY} if expiring else {}
         answer = await self._sent("POST", "/vector_stores", target, {**given, **extra})
         return str(answer.body["id"])
@@ -111,6 +111,15 @@ class Stores:
     ) -> Answer:
         request = Request(method, path, target, body, attempts=2, timeout=_TIMEOUT)
         return await self._world.upstream.send(request)
+
+
+def _given(body: Json) -> Json:
+    """What the body says without its nulls, which the upstream takes for values."""
+    return {
+        key: _given(value) if isinstance(value, dict) else value
+        for key, value in body.items()
+        if value is not None
+    }
 
 
 def _searched_by(run: Run) -> list[str]:

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from starlette.applications import Starlette
+from starlette.datastructures import URLPath
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shim.core.routes import match
@@ -45,7 +46,7 @@ def asgi(settings: Settings | None = None, *, access: Access | None = None) -> S
     settings = settings or Settings.load()
     room = Room(settings)
     app = Starlette(
-        routes=[*routes(room), Route("/{path:path}", _Doorway(room, access or Open(settings)))],
+        routes=[*routes(room), _Doorway(room, access or Open(settings))],
         middleware=[Middleware(Observed, metrics=room.metrics)],
         lifespan=lambda _: _lifespan(room),
     )
@@ -67,15 +68,24 @@ async def _lifespan(room: Room) -> AsyncIterator[None]:
     await room.close()
 
 
-class _Doorway:
-    """Answers requests: by the engine what is shim's, by the upstream what is not."""
+class _Doorway(BaseRoute):
+    """Answers requests: by the engine what is shim's, by the upstream what is not.
+
+    It takes every path. A pattern of Starlette's would not: none goes beyond the end of a line.
+    """
 
     def __init__(self, room: Room, access: Access) -> None:
         self._room = room
         self._access = access
         self._router = Router(Models(room.settings.models, room.settings.provider))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **path_params: object) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._room.keep()
         request = Request(scope, receive)
         try:

@@ -53,6 +53,16 @@ def answer(client: openai.OpenAI, thread_id: str, assistant_id: str) -> Any:
     return client.beta.threads.messages.list(thread_id).data[0].content[0].text
 
 
+def test_a_null_in_the_helper_is_as_good_as_nothing(client: openai.OpenAI) -> None:
+    """Programs write their optional keys out; the upstream would refuse some of the nulls."""
+    store: Any = {"file_ids": None, "chunking_strategy": {"type": "auto", "static": None}}
+
+    thread = client.beta.threads.create(tool_resources={"file_search": {"vector_stores": [store]}})
+
+    assert thread.tool_resources is not None and thread.tool_resources.file_search is not None
+    assert thread.tool_resources.file_search.vector_store_ids
+
+
 def test_the_helper_makes_a_store_and_is_not_echoed(client: openai.OpenAI) -> None:
     """An assistant's store has no expiry, a thread's expires after seven idle days."""
     file_id = upload(client)

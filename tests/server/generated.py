@@ -11,7 +11,7 @@ import random
 import re
 
 from documented import DOCUMENT
-from oddities import BETAS, FULL, LARGE, METHODS, ODD_TEXTS, ODD_VALUES, QUERIES, RAW
+from oddities import BETAS, FULL, LARGE, METHODS, ODD_TEXTS, ODD_VALUES, QUERIES, RAW, TYPES
 from sent import Made
 
 __all__ = ["requests"]
@@ -76,7 +76,7 @@ def _request(chance):
         method=method,
         path=_path(template, chance),
         query=tuple((_spelled(name, chance), chance.choice(QUERIES[name])[0]) for name in names),
-        headers={"openai-beta": chance.choice(BETAS), "content-type": "application/json"},
+        headers={"openai-beta": chance.choice(BETAS), "content-type": chance.choice(TYPES)},
         body=_body(operation, chance) if "requestBody" in operation else b"",
     )
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BETAS", "FULL", "LARGE", "METHODS", "ODD_TEXTS", "ODD_VALUES", "QUERIES", "RAW"]
+__all__ = [
+    "BETAS",
+    "FULL",
+    "LARGE",
+    "METHODS",
+    "ODD_TEXTS",
+    "ODD_VALUES",
+    "QUERIES",
+    "RAW",
+    "TYPES",
+]
 
 ODD_TEXTS = (
     "",
@@ -87,6 +97,17 @@ BETAS = (
     "ASSISTANTS=V2",
     "",
 )
+TYPES = (
+    *["application/json"] * 10,
+    "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "\u00fc",
+    "",
+)
+"""Types of content; programs send JSON under all of them, so that they are not looked at."""
+
 METHODS = ("PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "get", "BREW")
 ANYTHING = [(text, True) for text in ODD_TEXTS if text != "\ud800"]
 BAD_LIMITS = ("0", "101", "-1", "1.0", "1e1", "+5", " 5", "\u0661", "x", "9" * 40, "9" * 5000)

@@ -11,15 +11,11 @@ import logging
 import os
 import sys
 
-import openai
 import pytest
 from documented import answer_faults, event_faults
 from generated import requests
 from sent import named
-from stored import TARGET, Stored
-
-from shim.core.wire import Call, encode_event, encode_json
-from shim.upstream.http import module_of
+from stored import EngineStored, ServerStored
 
 WANTED = int(os.environ.get("SHIM_TEST_REQUESTS", "4000"))
 FIRST = int(os.environ.get("SHIM_TEST_SEED", "0"))
@@ -40,12 +36,10 @@ FORM_CODES = {
 FORM_TEXTS = ("We could not parse", "Message content must be", "Invalid method", "Invalid URL")
 
 
-@pytest.fixture
-def stored(tmp_path):
-    """The engine that all requests go to."""
-    client = openai.OpenAI(api_key="k")
-    stored = Stored(tmp_path, module_of(client._client))
-    client.close()
+@pytest.fixture(params=[EngineStored, ServerStored], ids=["engine", "server"])
+def stored(request, tmp_path):
+    """What all requests go to."""
+    stored = request.param(tmp_path)
     yield stored
     stored.close()
 
@@ -70,30 +64,36 @@ def trouble():
     logging.getLogger("shim").removeHandler(handler)
 
 
-def call_of(made, ids):
-    """The request as a call, with the ids of what is there."""
+def answer(stored, made):
+    """The answer to the request, with the ids of what is there."""
+    ids = stored.ids
     content = made.body
     if not isinstance(content, bytes):
         content = json.dumps(named(content, ids)).encode()
     path = "/".join(ids.get(part, part) for part in made.path.split("/"))
     query = tuple((name, ids.get(value, value)) for name, value in made.query)
-    return Call(made.method, path, TARGET, query, content, made.headers)
+    return stored.answer(made.method, path, query, made.headers, content)
 
 
 def about_form(error):
-    """Whether an error is for the form of a request."""
+    """Whether an error is for the form of a request, by shim's rules and not the upstream's."""
+    if (error["param"] or "").startswith("chunking_strategy"):
+        return False
     code = error["code"] or ""
     limits = ("_min_value", "_max_value", "_max_length", "_max_properties")
     return code in FORM_CODES or code.endswith(limits) or error["message"].startswith(FORM_TEXTS)
 
 
-def check(made, reply, events, ids):
-    """What holds of every answer, whatever was asked."""
+def check(made, reply, ids):
+    """What holds of every answer, whatever was asked; the upstream's own are its own matter."""
+    if reply.passed:
+        assert reply.status >= 400
+        return
     assert reply.status in (200, 400, 404, 405), reply  # SDKs would send others again
-    if reply.events is None and reply.chunks is None:
-        body = json.loads(encode_json(reply.body))
-        assert answer_faults(made.operation, reply.status, "application/json", body) == []
-    assert [fault for event in events for fault in event_faults(encode_event(event))] == []
+    if reply.body is not None:
+        kind = "application/json"
+        assert answer_faults(made.operation, reply.status, kind, reply.body) == []
+    assert [fault for frame in reply.frames for fault in event_faults(frame)] == []
     if not made.right(ids):
         assert reply.status >= 400, "accepted, although not as documented"
     if reply.status >= 400:
@@ -110,12 +110,13 @@ def test_whatever_is_sent_is_answered_as_documented(stored, trouble, capsys):
         stored.restore()
         for made in requests(seed, AT_ONCE):
             before = stored.dump()
-            reply, events = stored.answer(call_of(made, stored.ids))
+            capsys.readouterr()
+            sys.stdout.write(f"seed {seed}: {made}\n")  # shown where it fails
+            reply = answer(stored, made)
             count, refused = count + 1, refused + (reply.status >= 400)
-            context = f"seed {seed}: {made}"
-            check(made, reply, events, stored.ids)
-            assert reply.status == 200 or stored.dump() == before, context
-            assert trouble.seen == [], context
+            check(made, reply, stored.ids)
+            assert reply.status == 200 or stored.dump() == before
+            assert trouble.seen == []
         seed += 1
 
     with capsys.disabled():

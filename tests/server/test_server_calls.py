@@ -51,6 +51,15 @@ def test_answers_look_like_the_originals(world):
     assert answer.headers["openai-processing-ms"].isdecimal()
 
 
+@pytest.mark.parametrize("path", ["/v1/threads/a%0Ab", "/threads/%0D%0A/runs", "/a%0Ab"])
+def test_no_path_is_without_an_answer_in_the_envelope(world, path):
+    """A path with the end of a line in it is refused like any other that leads nowhere."""
+    answer = world.ask("GET", path)
+
+    assert answer.status_code in (400, 404)
+    assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
+
+
 def test_every_route_is_answered_by_the_engine(make_world):
     """None of the endpoints reaches the upstream as a path of its own."""
     world = make_world(conversations="local")
