@@ -88,7 +88,10 @@ class Passed:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _sent(headers: Mapping[str, str], to: Target, *, rewritten: bool) -> list[tuple[str, str]]:
+_Headers = list[tuple[bytes, bytes]]
+
+
+def _sent(headers: Mapping[str, str], to: Target, *, rewritten: bool) -> _Headers:
     ours = {name: to.headers[name] for name in _CREDENTIALS if name in to.headers}
     dropped = _named_by(headers.get("connection", ""))
     dropped |= {"content-length"} if rewritten else set()
@@ -97,7 +100,9 @@ def _sent(headers: Mapping[str, str], to: Target, *, rewritten: bool) -> list[tu
         for name, value in headers.items()
         if not (_NOT_SENT.fullmatch(name) or name in dropped or name in _CREDENTIALS)
     ]
-    return [*kept, *ours.items()]
+    # Bytes, as they came: HTTP lets a value be more than ASCII, the client's own texts may not be.
+    told = [*kept, *ours.items()]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
 
 
 def _returned(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:

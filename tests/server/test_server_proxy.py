@@ -34,6 +34,13 @@ def test_a_request_is_passed_on_as_it_is(passing, method):
     assert {**seen["headers"], **headers, **KEY} == seen["headers"]
 
 
+def test_a_header_beyond_ascii_is_passed_on(passing):
+    """HTTP lets a header have any bytes, and so do servers."""
+    answer = passing.http.get("/v1/models", headers=[(b"x-custom", b"\xc3\xbc\xff")])
+
+    assert answer.json()["headers"]["x-custom"].encode("latin-1") == b"\xc3\xbc\xff"
+
+
 def test_what_is_of_one_connection_stays_on_it(passing, echo):
     """Hop-by-hop headers, those that `connection` names, and cookies go no further."""
     dropped = {"connection": "close, x-mine", "x-mine": "1", "te": "trailers", "cookie": "a=b"}
