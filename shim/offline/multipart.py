@@ -34,6 +34,8 @@ def parse(content_type: str, body: bytes) -> Json:
     boundary = _boundary(content_type)
     fields: Json = {}
     for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode())[1:]:
+        if part.startswith(b"--"):
+            break  # the last boundary; what follows is no part of the form (RFC 2046, 5.1.1)
         head, separator, content = part.partition(b"\r\n\r\n")
         if separator:
             _put(fields, *_field(_headers(head), content))
