@@ -40,7 +40,8 @@ _LITELLM = {
 
 _READ = {"shim", "assistant_settings", "general_settings", "environment_variables"}
 _USED = ("api_key", "api_base", "azure_ad_token")
-_SIGN_IN = ("tenant_id", "client_id", "client_secret")
+_PRINCIPAL = ("tenant_id", "client_id", "client_secret")
+_SIGN_IN = (*_PRINCIPAL, "azure_scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class _File:
         self._known = known
         self._unused: list[str] = []
         self._content = self._mapping(_parsed(path), "the file")
-        self._environ = environ
+        self._outer = self._environ = environ
         self._environ = {**environ, **self._variables()}
 
     def configuration(self) -> Configuration:
@@ -109,26 +110,37 @@ class _File:
 
     def _upstream(self, provider: str, params: dict[str, Any]) -> dict[str, Any]:
         where = "assistant_settings.litellm_params"
-        given = self._resolved({n: params[n] for n in _USED if n in params}, where)
-        self._unused += [f"{where}.{n}" for n in params if n not in {*_USED, "api_version"}]
-        if provider == "azure":
-            return self._azure(given, signs_in=any(name in params for name in _SIGN_IN))
+        azure = provider == "azure"
+        used = (*_USED, *_SIGN_IN) if azure else _USED
+        given = self._resolved({n: params[n] for n in used if n in params}, where)
+        self._unused += [f"{where}.{n}" for n in params if n not in {*used, "api_version"}]
+        if azure:
+            return self._azure(given)
         key = given.get("api_key") or of_environment("openai", "api_key", self._environ)
         return {"upstream_url": given.get("api_base"), "upstream_key": key}
 
-    def _azure(self, given: Mapping[str, Any], *, signs_in: bool) -> dict[str, Any]:
+    def _azure(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """On Azure the key may be a token, and the API is the one without dated versions."""
         base, key, token = (
             given.get(name) or of_environment("azure", name, self._environ)
             for name in ("api_base", "api_key", "azure_ad_token")
         )
-        if signs_in and not (key or token):
-            raise self._wrong(
-                f"{', '.join(_SIGN_IN)} of assistant_settings make no token here: "
-                "set api_key or azure_ad_token"
-            )
+        if any(name in given for name in _SIGN_IN) and not (key or token):
+            token = self._signed_in(given)
         url = f"{endpoint(base)}/openai/v1" if base else None
         return {"upstream_url": url, "upstream_key": key or token, "dialect": "azure"}
+
+    def _signed_in(self, given: Mapping[str, Any]) -> str:
+        """The key that stands for a service principal; azure-identity reads its variables."""
+        names = {name: f"AZURE_{name.upper()}" for name in _PRINCIPAL}
+        if any(given[n] != self._outer.get(names[n]) for n in _PRINCIPAL if n in given):
+            raise self._wrong(
+                f"{', '.join(_PRINCIPAL)} of assistant_settings make no token here, unless they "
+                f"are those of the environment, {', '.join(names.values())}: set these, or api_key "
+                "or azure_ad_token"
+            )
+        scope = given.get("azure_scope")
+        return f"entra:{scope}" if scope else "entra"
 
     def _master_key(self) -> str:
         """The key of LiteLLM's callers; its variable counts where the file is LiteLLM's."""

@@ -60,6 +60,22 @@ def test_azure_settings_of_litellm_are_understood(written):
     assert (settings.upstream_key, settings.dialect) == ("az-key", "azure")
 
 
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [("", "entra"), (", azure_scope: 'https://s/.default'", "entra:https://s/.default")],
+)
+def test_a_service_principal_is_azure_identitys(written, more, key):
+    """Where its parameters are those of the environment, which azure-identity reads."""
+    names = ("tenant_id", "client_id", "client_secret")
+    params = ", ".join(f"{name}: os.environ/AZURE_{name.upper()}" for name in names)
+    block = f"{{custom_llm_provider: azure, litellm_params: {{{params}{more}}}}}"
+    environ = {f"AZURE_{name.upper()}": name for name in names}
+
+    settings = Settings.load(environ, config=written(f"assistant_settings: {block}"))
+
+    assert settings.upstream_key == key
+
+
 def test_settings_for_a_compatible_server_are_understood(written, caplog):
     """So is the block for another server; other blocks of LiteLLM's are no news."""
     environ = {"ASTRA_API_KEY": "k", "ASTRA_API_BASE": "https://astra.example/v1"}

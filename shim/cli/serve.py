@@ -28,12 +28,14 @@ __all__ = ["command"]
 def command(**options: Any) -> None:
     """Serve the Assistants API over HTTP, and all else under /v1 from the upstream."""
     from shim.settings import Settings
+    from shim.upstream import entra
 
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings.load(**given)
     serving = _serving()
     listener = serving.listening(settings)
     _check_database(settings)
+    entra.check(settings.upstream_key, settings.upstream_url)
     click.echo(_started(settings, serving.address_of(listener)), err=True)
     sys.exit(serving.serve(settings, listener))
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from shim.errors import SettingsError
 
-__all__ = ["current", "is_entra", "scope_of"]
+__all__ = ["check", "current", "is_entra", "scope_of"]
 
 _ENTRA = re.compile(r"entra(?::(?P<scope>\S+))?", re.IGNORECASE)
 _CLOUD = re.compile(r"\.azure\.(?P<cloud>com|us|cn)$")
@@ -31,15 +31,23 @@ def current(key: str, base_url: str) -> str:
 
     Raises SettingsError where there is no azure-identity, or where it gets no token.
     """
-    if (named := _ENTRA.fullmatch(key)) is None:
-        return key
-    provider = _provider(named["scope"] or scope_of(base_url))
+    provider = _named(key, base_url)
     try:
-        return provider()
+        return key if provider is None else provider()
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "azure":
             raise
         raise SettingsError(f"no token of Entra ID: {_line(error)}") from error
+
+
+def check(key: str, base_url: str) -> None:
+    """Raise SettingsError where the key says `entra`, and there is no azure-identity."""
+    _named(key, base_url)
+
+
+def _named(key: str, base_url: str) -> Callable[[], str] | None:
+    named = _ENTRA.fullmatch(key)
+    return _provider(named["scope"] or scope_of(base_url)) if named else None
 
 
 def scope_of(base_url: str) -> str:

@@ -51,6 +51,16 @@ def test_each_setting_says_where_it_is_from(shell):
     assert "store = True (default)" in shown
 
 
+def test_a_key_of_entra_id_is_asked_for(shell, identity):
+    """Where there is none, the doctor says what azure-identity said."""
+    identity.problem = "not signed in"
+    result = shell("doctor", "--json", SHIM_UPSTREAM_KEY="entra:doctors-scope")
+
+    (state, text, cure) = found(result, "key")[0]
+    assert (state, text) == ("problem", "no token of Entra ID: not signed in")
+    assert "az login" in cure
+
+
 def test_a_key_is_never_shown(shell, offline, reached):
     """Neither key appears, not even where the upstream quotes it."""
     offline.faults.add(

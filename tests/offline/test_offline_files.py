@@ -172,6 +172,19 @@ def test_forms_of_other_clients(offline):
     assert (made["filename"], made["bytes"], made["purpose"]) == ("ä.txt", 5, "assistants")
 
 
+def test_what_follows_a_form_is_no_part_of_it(offline):
+    """Azure's JavaScript library ends a form with an empty line."""
+    body = (
+        b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\nHello\r\n'
+        b'--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nassistants\r\n--b--\r\n\r\n'
+    )
+    headers = {"api-key": "x", "Content-Type": "multipart/form-data; boundary=b"}
+
+    made = offline.handle("POST", "/files", "", headers, body).json()
+
+    assert (made["filename"], made["bytes"], made["purpose"]) == ("a.txt", 5, "assistants")
+
+
 def test_a_name_with_slashes_is_kept(client):
     """A file is called as it was uploaded, as recorded; a container has it by the last part."""
     made = upload(client, name="text/csv")

@@ -11,6 +11,7 @@ import openai
 from shim.cli.access import base_url_here, client_here
 from shim.cli.checks.configuration import without_password
 from shim.cli.checks.finding import Finding
+from shim.errors import SettingsError
 from shim.settings import Settings
 from shim.upstream.dialect import choose
 
@@ -25,6 +26,7 @@ _NEW_CLIENT = (
     "`from shim import OpenAI` in place of `from openai import OpenAI`, or shim.mount(client)"
 )
 _SET_KEY = "set OPENAI_API_KEY (or SHIM_UPSTREAM_KEY) to a valid key"
+_SIGN_IN = "sign in (`az login`), or set the variables that azure-identity reads"
 _CONNECT = (
     "check OPENAI_BASE_URL or SHIM_UPSTREAM_URL, and the proxy; `--offline` skips the question"
 )
@@ -37,7 +39,11 @@ def findings(settings: Settings, *, ask: bool) -> Iterator[Finding]:
     yield Finding("upstream", "ok", f"{without_password(url)}, dialect {dialect.name}")
     if (urlsplit(url).hostname or "").endswith("api.openai.com"):
         yield Finding("upstream", "note", _OLD_CLIENT, _NEW_CLIENT)
-    client = client_here(settings, timeout=_SECONDS, max_retries=0)
+    try:
+        client = client_here(settings, timeout=_SECONDS, max_retries=0)
+    except SettingsError as error:
+        yield Finding("key", "problem", str(error), _SIGN_IN)
+        return
     if client is None:
         text = "not set here, so the upstream was not asked; `shim demo` needs none"
         yield Finding("key", "note", text)
