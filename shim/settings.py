@@ -46,6 +46,8 @@ _SQLITE = "sqlite:///"
 _NOT_SETTINGS = {
     "SHIM_CONFIG",  # the file of settings
     "SHIM_RECORDINGS",  # where the project's own tests find recorded traffic
+    "SHIM_TEST_DATABASE",  # on which kind of database they run
+    "SHIM_TEST_POSTGRES",  # which server they use; `required` fails them where none can be started
 }
 
 
