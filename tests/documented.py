@@ -11,6 +11,7 @@ import re
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
 
 from shim.core.routes import match
 from shim.core.wire import encode_event
@@ -20,11 +21,15 @@ __all__ = ["DOCUMENT", "Watched", "answer_faults", "body_faults", "event_faults"
 
 DOCUMENT = document()
 
+_WHOLE = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+_Validator = extend(Draft202012Validator, type_checker=_WHOLE)
+"""To JSON Schema 1.0 and 1e300 are integers too; to the original, as to shim, they are decimals."""
+
 
 @functools.cache
 def _validator(name):
     schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
-    return Draft202012Validator(schema)
+    return _Validator(schema)
 
 
 def _faults(name, value):
