@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.datastructures import URLPath
@@ -108,7 +107,6 @@ class _Doorway(BaseRoute):
             raise ApiError(404, place.unknown(request.method, request.scope["path"]))
         trail_of(request.scope).route = _route(request.method, place)
         admitted = await self._access.admit(request.headers)
-        admitted = replace(admitted, target=await self._room.lines.fitted(admitted.target))
         if place.ours:
             return await self._carried(request, place, admitted, began)
         return await self._passed(request, place, admitted.target)
@@ -116,7 +114,7 @@ class _Doorway(BaseRoute):
     async def _passed(self, request: Request, place: Place, target: Target) -> ASGIApp:
         lines = self._room.lines
         onward = await self._router.onward(place, request, target, lines.dialect(target))
-        return await forwarded(lines.client(), request, onward, target)
+        return await forwarded(lines.client(), request, onward, await lines.fitted(target))
 
     async def _carried(
         self, request: Request, place: Place, admitted: Admitted, began: float

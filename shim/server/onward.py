@@ -23,6 +23,13 @@ __all__ = ["Onward", "Router"]
 _VERSION = "api-version"
 _PROJECT = re.compile(r"/api/projects/[^/]+$")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
+_OF_THE_RESOURCE = re.compile(
+    r"/(?:batches|containers|conversations|evals|files|fine_tuning|models|responses|uploads"
+    r"|vector_stores)(?:/.*)?",
+    re.DOTALL,
+)
+"""What is no deployment's: old clients that are made for one ask for all below it."""
+
 _MODEL_FIELD = re.compile(rb'name="?model"?[;\r\n]')
 
 
@@ -45,13 +52,14 @@ class Router:
     ) -> Onward:
         """Where a request goes, and what of its body."""
         base, query = target.root, request.scope["query_string"].decode("latin-1")
-        if place.deployment and dialect.deployments:
+        by_model = place.deployment and _OF_THE_RESOURCE.fullmatch(place.path) is None
+        if by_model and dialect.deployments:
             base = f"{_PROJECT.sub('', endpoint(base))}/openai/deployments/{place.deployment}"
         elif place.azure:
             query = _undated(query, keeps_others=dialect.deployments)
         query = _completed(query, target)
         url = f"{base}{place.raw}{'?' if query else ''}{query}"
-        if place.deployment and not dialect.deployments and _has_body(request.headers):
+        if by_model and not dialect.deployments and _has_body(request.headers):
             return Onward(url, await self._named(request, unquote(place.deployment)))
         return Onward(url, request.stream() if _has_body(request.headers) else None)
 

@@ -56,24 +56,27 @@ class _Lines:
         return choose(target.base_url, self._dialect)
 
     async def fitted(self, target: Target) -> Target:
-        """The target with a key that holds now, and where the upstream looks for it."""
+        """The target with a key that holds now, in the header where the upstream looks for it."""
         headers: Mapping[str, str] = target.headers
-        if is_entra(self._key):
+        if is_entra(self._key) and headers.get("authorization") == f"Bearer {self._key}":
             token = await anyio.to_thread.run_sync(current, self._key, target.base_url)
             headers = with_key(headers, token)
         return replace(target, headers=fitted(headers, self.dialect(target)))
 
     async def send(self, request: Request) -> Answer:
-        return await self._line()[1].send(request)
+        return await self._line()[1].send(await self._fitted(request))
 
     async def upload(self, request: Request, filename: str, content: bytes) -> Answer:
-        return await self._line()[1].upload(request, filename, content)
+        return await self._line()[1].upload(await self._fitted(request), filename, content)
 
     async def download(self, request: Request) -> Download:
-        return await self._line()[1].download(request)
+        return await self._line()[1].download(await self._fitted(request))
 
     async def open(self, request: Request) -> Stream:
-        return await self._line()[1].open(request)
+        return await self._line()[1].open(await self._fitted(request))
+
+    async def _fitted(self, request: Request) -> Request:
+        return replace(request, target=await self.fitted(request.target))
 
     async def close(self) -> None:
         """Close the running loop's client, if there is one."""

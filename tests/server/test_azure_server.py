@@ -142,7 +142,7 @@ def test_openai_is_sent_its_own_layout(onward, echo):
     with azure(world, azure_deployment="mine") as client:
         client.chat.completions.with_raw_response.create(model="mine", messages=[])
         client.embeddings.with_raw_response.create(model="other", input="x")
-        client.files.with_raw_response.list(limit=3)
+        client.files.with_raw_response.list(extra_query={"limit": 3})
 
     seen = [(each["path"], each["query"]) for each in echo.seen]
     assert seen[0] == ("/chat/completions", "x=a%2Fb")
@@ -192,6 +192,22 @@ def test_azure_is_sent_deployments_as_they_are(onward, echo):
     assert echo.seen[0]["body"] == '{"messages":  []}'
     assert [each["headers"].get("api-key") for each in echo.seen] == ["sk-caller"] * 4 + [None]
     assert echo.seen[4]["headers"]["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "base"), [("azure", "/openai/v1"), ("openai", "/base/v1"), ("generic", "/base/v1")]
+)
+def test_files_are_no_deployments(onward, echo, dialect, base):
+    """Old clients that are made for a deployment ask for all below it."""
+    world = onward(base, dialect=dialect)
+    below = "/openai/deployments/gpt-4o"
+
+    world.http.post(f"{below}/files?api-version=x", files={"file": ("a", b"a")}, headers=KEY)
+    world.http.post(f"{below}/vector_stores?api-version={VERSION}", json={}, headers=KEY)
+
+    seen = [each["path"].removeprefix(base) for each in echo.seen]
+    assert seen == ["/files", "/vector_stores"]
+    assert not any("gpt-4o" in each["body"] for each in echo.seen)
 
 
 def test_deployments_of_a_project_are_those_of_its_resource(onward, echo):
