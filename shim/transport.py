@@ -266,8 +266,8 @@ class _AsyncDoor(_Door):
         await request.aread()
         try:
             await self._workers.give_way()
-            handler = self.handler()
-            reply = await handler(self.call(request, await self._key()))
+            call = self.call(request, await self._key())
+            reply = await self._workers.see_through(_answer(self.handler(), call))
         except Exception as error:  # noqa: BLE001 - the caller gets it in one form or another
             reply = self.refused(request, error)
         return self.response(reply, began)

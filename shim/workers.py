@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from shim import drive
 from shim.core.wire import Event
@@ -35,6 +35,7 @@ PATIENCE = 5.0
 """Seconds a source waits for a reader who has stopped; then it runs on, and the events are kept."""
 
 Work = Coroutine[Any, Any, None]
+T = TypeVar("T")
 
 
 class _Handed(AsyncGenerator[Event, None]):
@@ -269,8 +270,8 @@ class AsyncWorkers(Process):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._aside: weakref.WeakSet[asyncio.Task[None]] = weakref.WeakSet()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._aside: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._turns = Turns()
         self._timers: dict[asyncio.TimerHandle, asyncio.AbstractEventLoop] = {}
         self._closing = False
@@ -317,7 +318,7 @@ class AsyncWorkers(Process):
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("background work failed", exc_info=error)
@@ -331,6 +332,17 @@ class AsyncWorkers(Process):
     async def finish(self, work: Work) -> None:
         """Carry out work and wait for it; it goes on if the caller is cancelled."""
         await asyncio.shield(self._begun(work))
+
+    async def see_through(self, call: Coroutine[Any, Any, T]) -> T:
+        """The answer to a call, which goes on to its end if the caller is cancelled.
+
+        Else a run that was stored while its caller gave up would be begun by nobody.
+        """
+        task = asyncio.get_running_loop().create_task(call)
+        self._tasks.add(task)
+        self._aside.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     async def sleep(self, seconds: float) -> None:
         """Let others work for so long."""
@@ -355,6 +367,6 @@ class AsyncWorkers(Process):
         for task in self._running():
             task.cancel()
 
-    def _running(self) -> list[asyncio.Task[None]]:
+    def _running(self) -> list[asyncio.Task[Any]]:
         loop, me = asyncio.get_running_loop(), asyncio.current_task()
         return [task for task in self._tasks if task is not me and task.get_loop() is loop]

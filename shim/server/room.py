@@ -117,7 +117,7 @@ class Room:
     async def answer(self, call: Call) -> Reply:
         """Let the engine answer a call."""
         await self.workers.give_way()
-        return await self.wired(call)
+        return await self.workers.see_through(self.wired(call))
 
     def keep(self) -> None:
         """See to it that what this loop opens is closed with it, though nobody says when.

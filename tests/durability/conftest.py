@@ -6,7 +6,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from durability_place import FINAL, WEATHER, opened, until
+from durability_place import FINAL, WEATHER, assert_consistent, opened, until
 
 from shim.offline import Offline
 
@@ -94,26 +94,3 @@ def talk(client, text):
     )
     thread = client.beta.threads.create(messages=[{"role": "user", "content": text}])
     return SimpleNamespace(thread=thread.id, assistant=assistant.id)
-
-
-def assert_consistent(place, client, thread_id):
-    """What the ledger holds of a thread whose runs have ended fits together."""
-    runs = list(client.beta.threads.runs.list(thread_id))
-    messages = list(client.beta.threads.messages.list(thread_id))
-    told = [message.id for message in messages if message.run_id]
-    made = []
-    for run in runs:
-        assert run.status in FINAL
-        steps = list(client.beta.threads.runs.steps.list(run.id, thread_id=thread_id))
-        assert all(step.status != "in_progress" for step in steps), steps
-        made += [
-            step.step_details.message_creation.message_id
-            for step in steps
-            if step.type == "message_creation"
-        ]
-        if run.status == "completed":
-            assert run.usage.total_tokens == sum(step.usage.total_tokens for step in steps)
-    assert all(message.status != "in_progress" for message in messages)
-    assert sorted(told) == sorted(made)
-    asked = place.rows("SELECT response_id FROM turns WHERE response_id IS NOT NULL")
-    assert len({row["response_id"] for row in asked}) == len(asked)

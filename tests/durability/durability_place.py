@@ -31,7 +31,17 @@ from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 
-__all__ = ["FINAL", "WEATHER", "Place", "Program", "oddly", "opened", "until", "until_async"]
+__all__ = [
+    "FINAL",
+    "WEATHER",
+    "Place",
+    "Program",
+    "assert_consistent",
+    "oddly",
+    "opened",
+    "until",
+    "until_async",
+]
 
 FINAL = ("completed", "failed", "cancelled", "expired", "incomplete")
 
@@ -272,3 +282,26 @@ def oddly(
         return Wired(engine, database)
 
     return wire
+
+
+def assert_consistent(place: Place, client: Any, thread_id: str) -> None:
+    """What the ledger holds of a thread whose runs have ended fits together."""
+    runs = list(client.beta.threads.runs.list(thread_id))
+    messages = list(client.beta.threads.messages.list(thread_id))
+    told = [message.id for message in messages if message.run_id]
+    made = []
+    for run in runs:
+        assert run.status in FINAL
+        steps = list(client.beta.threads.runs.steps.list(run.id, thread_id=thread_id))
+        assert all(step.status != "in_progress" for step in steps), steps
+        made += [
+            step.step_details.message_creation.message_id
+            for step in steps
+            if step.type == "message_creation"
+        ]
+        if run.status == "completed":
+            assert run.usage.total_tokens == sum(step.usage.total_tokens for step in steps)
+    assert all(message.status != "in_progress" for message in messages)
+    assert sorted(told) == sorted(made)
+    asked = place.rows("SELECT response_id FROM turns WHERE response_id IS NOT NULL")
+    assert len({row["response_id"] for row in asked}) == len(asked)

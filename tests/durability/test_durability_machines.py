@@ -6,11 +6,11 @@ a program speaks to: a client of its own now, and as well a server of its own.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
-from conftest import assert_consistent
-from durability_place import FINAL, until
+from durability_place import FINAL, assert_consistent, until
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning"),
@@ -93,3 +93,28 @@ def assert_counted(client, said, in_flight):
         more["runs"] += len(runs) - sum("run" in line for line in ours)
     assert more["messages"] <= in_flight, more
     assert more["runs"] <= in_flight, more
+
+
+@pytest.mark.parametrize("delay", [0.01])
+def test_callers_who_give_up_leave_no_run_behind(place, chat):
+    """A run that was stored while its async caller gave up goes on to its end all the same."""
+
+    async def storm():
+        async with place.async_client() as client:
+            threads = client.beta.threads
+            for number in range(40):
+                said = [{"role": "user", "content": "Hello"}]
+                thread = await threads.create(messages=said)
+                begun = threads.runs.create(thread_id=thread.id, assistant_id=chat.assistant)
+                task = asyncio.create_task(begun)
+                await asyncio.sleep(number % 20 / 1000)
+                task.cancel()
+                await asyncio.wait([task])
+
+    asyncio.run(storm())
+
+    with place.client() as client:
+        for row in place.rows("SELECT id, thread_id FROM runs"):
+            until(lambda thread_id=row["thread_id"]: over(client, thread_id), 20)
+    ends = place.rows("SELECT status FROM runs")
+    assert {row["status"] for row in ends} == {"completed"}
