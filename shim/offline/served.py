@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 import sys
 import threading
@@ -21,6 +21,15 @@ from shim.offline.wire import Broken, Feed, Response
 __all__ = ["Served"]
 
 _GRACE = 2.0
+_NOTICE = 0.1
+"""Seconds until a stream notices that its response was cancelled: a thread each, it seldom looks."""
+
+_BACKLOG = 2048
+
+_AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
+
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""Takes files of any number; `select` itself takes none from 1024 on."""
 
 
 class _Gone(Exception):
@@ -31,13 +40,23 @@ class _Server(ThreadingHTTPServer):
     """Keeps track of its connections, so that closing it closes them."""
 
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = _BACKLOG
 
     def __init__(self, port: int, handle: Callable[..., Response]) -> None:
         self.handle_call = handle
         self.closing = threading.Event()
+        self.closes, self._closer = socket.socketpair()
         self.connections: set[Any] = set()
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def begin_closing(self) -> None:
+        """Wake all who wait."""
+        self.closing.set()
+        self._closer.close()
+
+    def server_close(self) -> None:
+        super().server_close()
+        self.closes.close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
@@ -59,6 +78,18 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
+
+    def setup(self) -> None:
+        """Wait for what may end an answer: its reader leaves, or the server closes."""
+        super().setup()
+        self._ends = _Selector()
+        for end in (self.connection, self.server.closes):
+            self._ends.register(end, selectors.EVENT_READ)
+
+    def finish(self) -> None:
+        """Close what waits."""
+        self._ends.close()
+        super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's word
         """Requests are logged by the upstream itself."""
@@ -110,19 +141,22 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(step, bytes):
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(step), step))
             else:
-                self._wait(min(step, PATIENCE))
+                self._wait(min(step, _NOTICE))
         self.wfile.write(b"0\r\n\r\n")
 
     def _wait(self, seconds: float) -> None:
         """Wait, unless the client leaves or the server closes meanwhile."""
         due = time.monotonic() + seconds
         while (left := due - time.monotonic()) > 0:
-            if self.server.closing.wait(min(left, PATIENCE)) or self._left():
-                raise _Gone
+            if self._ends.select(left):
+                if self.server.closing.is_set() or self._left():
+                    raise _Gone
+                time.sleep(min(left, PATIENCE))  # the next request is there already
 
     def _left(self) -> bool:
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        with contextlib.suppress(BlockingIOError):
+            return self.connection.recv(1, socket.MSG_PEEK | _AT_ONCE) == b""
+        return False
 
     def _abort(self) -> None:
         self.close_connection = True
@@ -144,7 +178,7 @@ class Served:
 
     def close(self) -> None:
         """Stop, and close every connection."""
-        self._server.closing.set()
+        self._server.begin_closing()
         self._server.shutdown()
         self._thread.join()
         for connection in list(self._server.connections):
