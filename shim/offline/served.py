@@ -22,7 +22,7 @@ __all__ = ["Served"]
 
 _GRACE = 2.0
 _NOTICE = 0.1
-"""Seconds until a stream notices that its response was cancelled: a thread each, it seldom looks."""
+"""Seconds until a stream notices that its response was cancelled; each is a thread, which looks."""
 
 _BACKLOG = 2048
 
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _left(self) -> bool:
         with contextlib.suppress(BlockingIOError):
-            return self.connection.recv(1, socket.MSG_PEEK | _AT_ONCE) == b""
+            return not self.connection.recv(1, socket.MSG_PEEK | _AT_ONCE)
         return False
 
     def _abort(self) -> None:

@@ -1,4 +1,4 @@
-"""What the server works with: the engine, and an HTTP client for each event loop it is used on.
+"""What the server works with: the engine, and the lines to the upstream.
 
 Knows how these are opened with the first request and how they end: what goes on may finish within a
 bound, the rest is left for others to take over at once. Knows nothing of requests.
@@ -10,86 +10,17 @@ import asyncio
 import logging
 import time
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from collections.abc import Callable
 
-import anyio.to_thread
-import httpx
-
-from shim.core.ports import Answer, Dialect, Download, Request, Stream
-from shim.core.wire import Call, Reply, Target
-from shim.doorway import fitted, with_key
+from shim.core.wire import Call, Reply
+from shim.server.lines import Lines
 from shim.server.metrics import Metrics
 from shim.settings import Settings, Wired, wire
-from shim.upstream.dialect import choose
-from shim.upstream.entra import current, is_entra
-from shim.upstream.http import AsyncUpstream
 from shim.workers import AsyncWorkers
 
 __all__ = ["Room"]
 
 log = logging.getLogger("shim")
-
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-"""As many connections as there are calls: streams hold theirs for minutes."""
-
-
-class _Lines:
-    """The upstream by the client of the loop that asks; httpx's clients belong to one loop."""
-
-    def __init__(self, settings: Settings, workers: AsyncWorkers, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._dialect = settings.dialect or None
-        self._key = settings.upstream_key
-        self._workers = workers
-        self._open: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, AsyncUpstream]
-        ] = weakref.WeakKeyDictionary()
-
-    def client(self) -> httpx.AsyncClient:
-        """The running loop's client."""
-        return self._line()[0]
-
-    def dialect(self, target: Target) -> Dialect:
-        return choose(target.base_url, self._dialect)
-
-    async def fitted(self, target: Target) -> Target:
-        """The target with a key that holds now, in the header where the upstream looks for it."""
-        headers: Mapping[str, str] = target.headers
-        if is_entra(self._key) and headers.get("authorization") == f"Bearer {self._key}":
-            token = await anyio.to_thread.run_sync(current, self._key, target.base_url)
-            headers = with_key(headers, token)
-        return replace(target, headers=fitted(headers, self.dialect(target)))
-
-    async def send(self, request: Request) -> Answer:
-        return await self._line()[1].send(await self._fitted(request))
-
-    async def upload(self, request: Request, filename: str, content: bytes) -> Answer:
-        return await self._line()[1].upload(await self._fitted(request), filename, content)
-
-    async def download(self, request: Request) -> Download:
-        return await self._line()[1].download(await self._fitted(request))
-
-    async def open(self, request: Request) -> Stream:
-        return await self._line()[1].open(await self._fitted(request))
-
-    async def _fitted(self, request: Request) -> Request:
-        return replace(request, target=await self.fitted(request.target))
-
-    async def close(self) -> None:
-        """Close the running loop's client, if there is one."""
-        line = self._open.pop(asyncio.get_running_loop(), None)
-        if line is not None:
-            await line[0].aclose()
-
-    def _line(self) -> tuple[httpx.AsyncClient, AsyncUpstream]:
-        loop = asyncio.get_running_loop()
-        if loop not in self._open:
-            client = _client(self._metrics)
-            self._open[loop] = client, AsyncUpstream(client, self._workers.sleep, self._dialect)
-        return self._open[loop]
 
 
 class Room:
@@ -99,7 +30,7 @@ class Room:
         self.settings = settings
         self.metrics = Metrics()
         self.workers = AsyncWorkers()
-        self.lines = _Lines(settings, self.workers, self.metrics)
+        self.lines = Lines(settings, self.workers, self.metrics)
         self.closing = False
         self._wired: Wired | None = None
         self._ends: float | None = None
@@ -174,30 +105,3 @@ class Room:
         self.workers.stop()
         await self.workers.aflush(None)
         await self.lines.close()
-
-
-class _Counting(httpx.AsyncClient):
-    """Counts what is sent, the engine's calls and those passed on."""
-
-    metrics: Metrics
-
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        began, status = time.monotonic(), "unreachable"
-        try:
-            response = await super().send(request, **options)
-            status = str(response.status_code)
-        finally:
-            self.metrics.upstream_asked(request.url.path, status, time.monotonic() - began)
-        return response
-
-
-def _client(metrics: Metrics) -> httpx.AsyncClient:
-    """A client for all callers: it keeps no cookies, so that none is another's."""
-    client = _Counting(
-        timeout=httpx.Timeout(600.0, connect=10.0),
-        limits=_LIMITS,
-        follow_redirects=True,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
-    client.metrics = metrics
-    return client
