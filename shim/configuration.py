@@ -179,6 +179,8 @@ class _File:
         }
 
     def _value(self, value: Any, where: str) -> Any:
+        if isinstance(value, dict):
+            return {name: self._value(each, f"{where}.{name}") for name, each in value.items()}
         if not (isinstance(value, str) and value.startswith(_REFERENCE)):
             return value
         name = value.removeprefix(_REFERENCE)

@@ -31,6 +31,7 @@ __all__ = [
     "Settings",
     "configured",
     "driver_of",
+    "key_in",
     "open_contents",
     "open_database",
     "server_credentials",
@@ -65,7 +66,9 @@ class Settings:
     to: models may begin with it, and the header OpenAI-Beta may be missing.
 
     The server's own: it listens at `host` and `port` (0 takes a free one) in `workers` processes,
-    and lets runs and answers in hand go on for `grace` seconds when it is stopped.
+    and lets runs and answers in hand go on for `grace` seconds when it is stopped. `access` says
+    who may call: `open`, `callers` with keys of the upstream's, or those with one of shim's own
+    `keys`; empty means `keys` where there are any, else `open`.
     """
 
     upstream_url: str = ""
@@ -86,6 +89,8 @@ class Settings:
     port: int = 8000
     workers: int = 1
     grace: float = 30.0
+    access: str = ""
+    keys: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         check({each.name: getattr(self, each.name) for each in fields(self)})
@@ -99,6 +104,10 @@ class Settings:
             raise SettingsError(
                 f"SHIM_UPSTREAM_URL={without_password(self.upstream_url)!r} is not an address: "
                 "use https://host/v1"
+            )
+        if self.keys and self.access not in {"", "keys"}:
+            raise SettingsError(
+                f"SHIM_KEYS is set, but SHIM_ACCESS={self.access!r} asks for no such key: unset one"
             )
 
     @classmethod
@@ -119,7 +128,7 @@ class Settings:
             **{name: _of_file(name, value) for name, value in file.settings.items()},
             **{name: parsed(name, environ[each].strip()) for name, each in set_in(environ)},
         }
-        settings = cls(**{**values, **given})
+        settings = cls(**_with_master_key({**values, **given}, file.master_key))
         if settings.log:
             _log_at(settings.log)
         for name in file.unused:
@@ -155,6 +164,14 @@ class Settings:
         return None if database == ":memory:" else Path(database).parent / "shim-files"
 
 
+def _with_master_key(values: dict[str, Any], master_key: str) -> dict[str, Any]:
+    """The settings, a LiteLLM proxy's key among the keys; what was there before is its tenant's."""
+    keys, asked = values.get("keys", {}), values.get("access", "") in {"", "keys"}
+    if not (master_key and asked and isinstance(keys, Mapping)):
+        return values
+    return {**values, "keys": {"master_key": {"key": master_key, "tenant": ""}, **keys}}
+
+
 def set_in(environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """The settings that the environment gives, each with the name of its variable."""
     environ = os.environ if environ is None else environ
@@ -174,6 +191,11 @@ def server_credentials(environ: Mapping[str, str] | None = None) -> dict[str, st
     named = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"}
     sent = {header: environ.get(name, "").strip() for header, name in named.items()}
     return {"authorization": f"Bearer {key}", **{k: v for k, v in sent.items() if v}}
+
+
+def key_in(variable: str, environ: Mapping[str, str] | None = None) -> str:
+    """The key that a variable of that name holds; empty where it holds none."""
+    return (os.environ if environ is None else environ).get(variable, "").strip()
 
 
 def configured(
@@ -245,14 +267,14 @@ class Wired:
 
     def __init__(self, handler: Handler, database: Database) -> None:
         self._handler = handler
-        self._database = database
+        self.database = database
         self.aclose = database.aclose
 
     async def check(self) -> None:
         """Ask the database for something; raises where it does not answer."""
         from shim.storage.database import Statement  # noqa: PLC0415 - see `wire`
 
-        await self._database.execute(Statement("SELECT 1"))
+        await self.database.execute(Statement("SELECT 1"))
 
     async def __call__(self, call: Call) -> Reply:
         """Answer a call."""

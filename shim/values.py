@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shim.errors import SettingsError
+from shim.keys import check_keys, parsed_keys
 from shim.providers import PROVIDERS
 
 __all__ = ["check", "parsed"]
@@ -23,6 +24,7 @@ _CHOICES = {
     "history": ("items", "messages"),
     "dialect": ("", "openai", "azure", "generic"),
     "provider": ("", *PROVIDERS),
+    "access": ("", "open", "callers", "keys"),
 }
 _BAD_MODELS = 'SHIM_MODELS={0!r} is not a JSON object of model names: use {{"gpt-4": "gpt-5.1"}}'
 
@@ -40,6 +42,7 @@ def check(values: Mapping[str, Any]) -> None:
             raise SettingsError(f"SHIM_{name.upper()}={values[name]!r} is no {words}")
     if not _is_model_map(values["models"]):
         raise SettingsError(_BAD_MODELS.format(values["models"]))
+    check_keys(values["keys"])
     if values["log"] and not _is_level(values["log"]):
         raise SettingsError(
             f"SHIM_LOG={values['log']!r} is not a level: debug, info, warning or error"
@@ -53,6 +56,8 @@ def parsed(name: str, text: str) -> Any:
             return _flag(text)
         case "models":
             return _models(text)
+        case "keys":
+            return parsed_keys(text)
         case "files_max_mb" | "files_days" | "port" | "workers":
             return int(text) if text.isdecimal() else text
         case "grace":

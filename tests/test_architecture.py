@@ -25,7 +25,7 @@ LAYERS = (
     ("shim.core",),
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
     ("shim.conversation",),
-    ("shim.settings", "shim.configuration", "shim.providers", "shim.values"),
+    ("shim.settings", "shim.configuration", "shim.providers", "shim.values", "shim.keys"),
     ("shim.doorway",),
     (
         "shim",

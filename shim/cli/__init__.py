@@ -15,6 +15,7 @@ __all__ = ["main"]
 _HOMES = {
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
+    "keys": "shim.cli.keys",
     "serve": "shim.cli.serve",
     "threads": "shim.cli.threads",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,8 +34,9 @@ def command(**options: Any) -> None:
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings.load(**given)
     serving = _serving()
+    if _has_keys(settings) and not settings.access:
+        settings = replace(settings, access="keys")
     listener = serving.listening(settings)
-    _check_database(settings)
     entra.check(settings.upstream_key, settings.upstream_url)
     click.echo(_started(settings, serving.address_of(listener)), err=True)
     sys.exit(serving.serve(settings, listener))
@@ -55,21 +57,25 @@ def _serving() -> Any:
 def _started(settings: Settings, address: str) -> str:
     from shim.server.access import upstream_of
 
+    access = settings.access or ("keys" if settings.keys else "open")
     return (
-        f"shim serves at {address}/v1, mode {settings.mode}, "
+        f"shim serves at {address}/v1, mode {settings.mode}, access {access}, "
         f"threads in {settings.database_shown()}, upstream {upstream_of(settings)}"
     )
 
 
-def _check_database(settings: Settings) -> None:
-    """Open the database before anyone waits, and bring it up to date once for all processes."""
+def _has_keys(settings: Settings) -> bool:
+    """Whether the database has keys.
+
+    Opens it before anyone waits, and brings it up to date once for all processes.
+    """
     from shim import drive
     from shim.settings import open_database
-    from shim.storage.database import Statement
+    from shim.storage.keyring import Keyring
     from shim.workers import BlockingWorkers
 
     database = open_database(settings, BlockingWorkers())
     try:
-        drive.run(database.execute(Statement("SELECT 1")))
+        return bool(drive.run(Keyring(database).keys()))
     finally:
         drive.run(database.aclose())

@@ -22,7 +22,8 @@ from shim.core.wire import Call, Reply, Target, encode_json
 from shim.doorway import headers_of, refused
 from shim.errors import ApiError
 from shim.providers import BETA, Models
-from shim.server.access import Access, Admitted, Open
+from shim.server.access import Access, Admitted
+from shim.server.modes import access_of
 from shim.server.observation import Observed, trail_of
 from shim.server.onward import Router
 from shim.server.paths import Place, placed
@@ -45,7 +46,7 @@ def asgi(settings: Settings | None = None, *, access: Access | None = None) -> S
     settings = settings or Settings.load()
     room = Room(settings)
     app = Starlette(
-        routes=[*routes(room), _Doorway(room, access or Open(settings))],
+        routes=[*routes(room), _Doorway(room, access or access_of(room))],
         middleware=[Middleware(Observed, metrics=room.metrics)],
         lifespan=lambda _: _lifespan(room),
     )
@@ -109,6 +110,9 @@ class _Doorway(BaseRoute):
         admitted = await self._access.admit(request.headers)
         if place.ours:
             return await self._carried(request, place, admitted, began)
+        if admitted.shares and place.path != "/models":
+            words = f"{request.method} {place.path} is not passed on where tenants share a key."
+            raise ApiError(403, words)
         return await self._passed(request, place, admitted.target)
 
     async def _passed(self, request: Request, place: Place, target: Target) -> ASGIApp:

@@ -50,7 +50,7 @@ _PAUSE = 1.0
 
 def listening(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say; raises SettingsError where it may not."""
-    check_address(settings.host)
+    check_address(settings)
     if settings.workers > 1 and settings.database_path() == ":memory:":
         raise SettingsError(_APART)
     try:

@@ -122,6 +122,26 @@ CREATE INDEX uploads_by_id ON uploads (upload_id);
 CREATE INDEX uploads_by_tenant ON uploads (tenant, server);
 """
 
+# who calls, and whose what is at the upstream: ids that shim itself has made there are known
+_ACCESS = """
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE access_keys (
+  name TEXT PRIMARY KEY, digest TEXT NOT NULL, tenant TEXT NOT NULL, upstream TEXT NOT NULL,
+  created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX access_keys_by_digest ON access_keys (digest);
+CREATE TABLE callers (digest TEXT PRIMARY KEY, tenant TEXT NOT NULL, verified_at BIGINT NOT NULL);
+CREATE TABLE owned (
+  id TEXT NOT NULL, tenant TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (id, tenant)
+);
+CREATE INDEX owned_by_tenant ON owned (tenant, kind);
+INSERT INTO owned SELECT DISTINCT conversation_id, tenant, 'conversation' FROM mirrors
+  WHERE conversation_id IS NOT NULL;
+INSERT INTO owned SELECT DISTINCT m.store_id, t.tenant, 'vector_store'
+  FROM made_stores m JOIN threads t ON t.id = m.thread_id;
+INSERT INTO owned SELECT DISTINCT upload_id, tenant, 'file' FROM uploads;
+"""
+
 _REMEMBER = """
 CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
 DELETE FROM shim_schema;
@@ -136,6 +156,7 @@ MIGRATIONS: tuple[str, ...] = (
     _LISTINGS,
     _CONTENTS,
     _UPLOADS,
+    _ACCESS,
 )
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 

@@ -31,6 +31,10 @@ TABLES = {
     "contents",
     "content_pieces",
     "uploads",
+    "secrets",
+    "access_keys",
+    "callers",
+    "owned",
     "shim_schema",
 }
 
