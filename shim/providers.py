@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BETA",
-    "DATED",
     "PROVIDERS",
     "Models",
     "endpoint",
@@ -46,9 +45,6 @@ PROVIDERS = tuple(_VARIABLES)
 
 BETA = {"openai-beta": "assistants=v2"}
 """What OpenAI wants to be sent; on Azure a version of its own says it, and few send both."""
-
-DATED = re.compile(r"\d{4}-\d\d-\d\d.*")
-"""A version of Azure's older API; those of the v1 API have no date."""
 
 _AZURE_TAIL = re.compile(r"/+openai(?:/deployments/[^/]+|/v1)?/*$|/+$")
 

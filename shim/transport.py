@@ -15,14 +15,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from shim import doorway, drive
 from shim.core.ports import Upstream, Workers
 from shim.core.wire import Call, Handler, Reply, Target, encode_event, encode_json
 from shim.errors import SettingsError, Unreachable
-from shim.providers import BETA, DATED
-from shim.upstream.dialect import AZURE, choose
+from shim.providers import BETA
+from shim.upstream.azure import base_url, undated
+from shim.upstream.dialect import choose
 from shim.upstream.entra import current, is_entra
 from shim.upstream.http import AsyncUpstream, BlockingUpstream, module_of
 from shim.workers import AsyncWorkers, BlockingWorkers
@@ -39,7 +39,6 @@ GRACE = 5.0
 
 _OURS = re.compile(f"(?P<base>.*?)/(?P<path>{doorway.OURS})", re.DOTALL)
 _NOT_OURS = re.compile(r".*(?:/chatkit|/(?:vector_stores|containers)/[^/]+)", re.DOTALL)
-_AZURE_BASE = re.compile(r"(?P<root>.*?)/+openai(?:/deployments/[^/]+|/v1)?")
 
 
 def mounted(given: Any, settings: Settings | None, wiring: Wiring | None) -> Any:
@@ -100,14 +99,14 @@ class _Mounted:
 class _BlockingClient(_Mounted):
     def send(self, request: Any, **options: Any) -> Any:
         if _located(request.url) is None:
-            return self.given.send(request, **options)
+            return self.given.send(undated(request), **options)
         return super().send(request, **options)  # type: ignore[misc]
 
 
 class _AsyncClient(_Mounted):
     async def send(self, request: Any, **options: Any) -> Any:
         if _located(request.url) is None:
-            return await self.given.send(request, **options)
+            return await self.given.send(undated(request), **options)
         return await super().send(request, **options)  # type: ignore[misc]
 
 
@@ -188,7 +187,7 @@ class _Door:
         if url:
             headers = doorway.fitted(headers, choose(url, self.dialect()))
         timeout = request.extensions.get("timeout")
-        return Target(url or _base_url(request.url, base), headers, timeout)
+        return Target(url or base_url(request.url, base), headers, timeout)
 
     def refused(self, request: Any, error: Exception) -> Reply:
         """What the caller gets for an error: an answer, or the HTTP library's own error."""
@@ -317,14 +316,3 @@ class _AsyncPieces:
 
     async def aclose(self) -> None:
         await self._source.aclose()
-
-
-def _base_url(url: Any, base: str) -> str:
-    """What comes before `/responses`: on Azure the v1 API, which has no dated version."""
-    origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
-    match = _AZURE_BASE.fullmatch(base)
-    azure, version = choose(origin) is AZURE, url.params.get("api-version", "")
-    query = f"?api-version={quote(version)}" if version and not DATED.fullmatch(version) else ""
-    if match and (azure or version):
-        return f"{origin}{match['root']}/openai/v1{query}"
-    return f"{origin}{base}/openai/v1{query}" if azure else origin + base

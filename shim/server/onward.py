@@ -15,8 +15,9 @@ from starlette.requests import Request
 
 from shim.core.ports import Dialect
 from shim.core.wire import Target, decode_json, encode_compact
-from shim.providers import DATED, endpoint
+from shim.providers import endpoint
 from shim.server.paths import Place
+from shim.upstream.azure import DATED
 
 __all__ = ["Onward", "Router"]
 

@@ -49,10 +49,12 @@ class Resource(Offline):
     def __init__(self):
         super().__init__()
         self.seen = []
+        self.places = []
         self.errors = []
 
     def handle(self, method, path, query, headers, body):
         """Answer a request, first with the errors that a test has put there."""
+        self.places.append((path, query))  # without the base path of the v1 API
         path = BASE.sub("", path, count=1)
         self.seen.append((method, path, query, dict(headers), body))
         if path == "/responses" and self.errors:
@@ -133,6 +135,31 @@ def test_old_arguments_lead_to_the_v1_api(resource, options):
     ]
     assert [(query, body["model"]) for query, body in asked] == [("", "my-deployment")] * 2
     assert {headers["api-key"] for headers in resource.of("/responses")} == {"azure-key-1"}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_files_and_stores_are_the_v1_apis(resource, asynchronous):
+    """Where Responses looks for them; the rest stays with its version."""
+
+    async def use():
+        async with resource.async_client(azure_deployment="d") as client:
+            file = await client.files.create(file=("a.txt", b"abc"), purpose="assistants")
+            return await client.beta.vector_stores.create(file_ids=[file.id])
+
+    if asynchronous:
+        asyncio.run(use())
+    else:
+        with resource.client() as client:
+            file = client.files.create(file=("a.txt", b"abc"), purpose="assistants")
+            client.beta.vector_stores.create(file_ids=[file.id])
+            client.files.list(extra_query={"order": "asc"})
+            client.models.list()
+
+    assert resource.places[:2] == [("/files", ""), ("/vector_stores", "")]
+    assert asynchronous or resource.places[2:] == [
+        ("/files", "order=asc"),
+        ("/openai/models", f"api-version={VERSION}"),
+    ]
 
 
 def test_a_version_without_a_date_is_kept(resource):
