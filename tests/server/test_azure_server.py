@@ -32,7 +32,7 @@ BASES = [
 def azure(world, **options):
     """The SDK's client for Azure, pointed at the server."""
     given = {"api_version": VERSION, "max_retries": 0}
-    if not {"azure_ad_token", "azure_ad_token_provider"} & options.keys():
+    if not {"api_key", "azure_ad_token", "azure_ad_token_provider"} & options.keys():
         given["api_key"] = "sk-caller"
     if "base_url" not in options:
         given["azure_endpoint"] = world.running.root
@@ -313,3 +313,20 @@ def test_the_servers_key_may_be_a_token_of_entra_id(onward, echo, identity):
     assert all(token.startswith("Bearer default.token.") for token in tokens)
     assert not any("api-key" in headers for headers in sent.values())
     assert set(identity.scopes) == {"https://scope-of-the-server/.default"}
+
+
+@pytest.mark.parametrize(
+    "access", [{"access": "callers"}, {"keys": {"team": "shim-key-of-the-team-1"}}], ids=str
+)
+def test_azures_clients_are_let_in_by_their_key(make_world, access):
+    """By `api-key` as by a bearer, in each mode of access; the upstream gets what it looks for."""
+    key = access.get("keys", {}).get("team", "sk-caller")
+    world = make_world(**access, **({"upstream_key": "sk-upstream"} if "keys" in access else {}))
+
+    with azure(world, api_key=key) as client:
+        assistant = client.beta.assistants.create(model="gpt-4o")
+    with azure(world, azure_ad_token=key) as client:
+        listed = [each.id for each in client.beta.assistants.list()]
+
+    assert listed == [assistant.id]
+    assert not any("api-key" in entry.headers for entry in world.offline.log)
