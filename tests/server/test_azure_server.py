@@ -330,3 +330,25 @@ def test_azures_clients_are_let_in_by_their_key(make_world, access):
 
     assert listed == [assistant.id]
     assert not any("api-key" in entry.headers for entry in world.offline.log)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{"),
+        ("application/json", b"[1]"),
+        ("application/json", b'{"model": 5}'),
+        ("application/json", b'{"model":  "gpt-4o", "n": 1.0}'),
+        ("multipart/form-data", b"no boundary"),
+    ],
+)
+def test_what_needs_no_model_is_passed_on_byte_for_byte(onward, echo, kind, body):
+    """What is wrong with a body is for the upstream to say."""
+    world = onward()
+    path = "/openai/deployments/mine/chat/completions"
+
+    world.http.post(path, content=body, headers={**KEY, "content-type": kind})
+    world.http.get(path, headers=KEY)
+
+    assert [each["body"] for each in echo.seen] == [body.decode(), ""]
+    assert echo.seen[0]["headers"]["content-length"] == str(len(body))
