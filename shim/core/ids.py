@@ -7,10 +7,11 @@ them out of error texts with regular expressions (Assistants spec 1.3). Ours sor
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 
-__all__ = ["FILE", "file_id", "mint"]
+__all__ = ["FILE", "file_id", "mint", "names_one"]
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TIME_LENGTH = 9
@@ -19,6 +20,18 @@ _FILE_LENGTH = 20
 
 FILE = "file-shim"
 """How the ids of files begin that shim keeps: a door knows them from the upstream's by it."""
+
+
+_OF_UPSTREAM = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._:-]*")
+
+
+def names_one(upstream_id: str) -> bool:
+    """Whether an id of a caller's can name one object of the upstream's, and no other path there.
+
+    Such ids are put into paths: what has a slash, two dots or a question mark in it would lead a
+    call, with its credentials, to wherever the caller likes.
+    """
+    return _OF_UPSTREAM.fullmatch(upstream_id) is not None
 
 
 def _base62(number: int, length: int) -> str:

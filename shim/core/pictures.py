@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import PurePath
 
-from shim.core.ids import FILE
+from shim.core.ids import FILE, names_one
 from shim.core.made_files import Contents
 from shim.core.ports import Ledger, Request, Upstream
 from shim.core.records import File, Message, Step
@@ -54,7 +54,7 @@ async def fetched(
     """The upstream's own images that messages show, as `data:` URLs; those that it gives."""
     made: dict[str, str] = {}
     for file_id in _shown(entries):
-        if file_id.startswith(FILE):
+        if file_id.startswith(FILE) or not names_one(file_id):
             continue
         content = await _fetched(upstream, Request("GET", f"/files/{file_id}/content", target))
         if (kind := _kind(content)) is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from shim.core import conflicts, relayed
+from shim.core.ids import names_one
 from shim.core.ports import Answer, Request, World
 from shim.core.records import Run
 from shim.core.wire import Json, Target
@@ -40,7 +41,7 @@ class Stores:
 
     async def add(self, store_id: str, file_id: str, target: Target) -> None:
         """Put an uploaded file into a store."""
-        path = f"/vector_stores/{store_id}/files"
+        path = f"{_path(store_id)}/files"
         await self._sent("POST", path, target, {"file_id": file_id})
 
     async def delete(self, what: str, target: Target) -> None:
@@ -87,7 +88,7 @@ class Stores:
 
     async def _look(self, store_id: str, target: Target) -> bool:
         try:
-            answer = await self._asked("GET", f"/vector_stores/{store_id}", target)
+            answer = await self._asked("GET", _path(store_id), target)
         except Unreachable:
             return False  # the run itself will say what is wrong
         if answer.status == 404:
@@ -111,6 +112,13 @@ class Stores:
     ) -> Answer:
         request = Request(method, path, target, body, attempts=2, timeout=_TIMEOUT)
         return await self._world.upstream.send(request)
+
+
+def _path(store_id: str) -> str:
+    """Where a store is; what can be no store's id is answered as one that is not there."""
+    if not names_one(store_id):
+        raise conflicts.unknown("vector store", store_id)
+    return f"/vector_stores/{store_id}"
 
 
 def _given(body: Json) -> Json:

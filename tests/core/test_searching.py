@@ -53,6 +53,24 @@ def answer(client: openai.OpenAI, thread_id: str, assistant_id: str) -> Any:
     return client.beta.threads.messages.list(thread_id).data[0].content[0].text
 
 
+@pytest.mark.parametrize("odd", ["", "..", "../files", "vs_1/files", "vs_1?x", "vs_1#", "vs 1"])
+def test_an_odd_store_id_leads_to_no_other_place(
+    client: openai.OpenAI, offline: Offline, odd: str
+) -> None:
+    """What can be no store's id is unknown, and no call goes to where it would lead."""
+    file_id = upload(client)
+    asked = len(offline.log)
+    resources: Any = {"file_search": {"vector_store_ids": [odd]}}
+    attached: Any = {"file_id": file_id, "tools": [{"type": "file_search"}]}
+    message: Any = {"role": "user", "content": "?", "attachments": [attached]}
+
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.beta.threads.create(messages=[message], tool_resources=resources)
+
+    assert f"No vector store found with id '{odd}'." in str(caught.value)
+    assert not [entry for entry in offline.log[asked:] if entry.accepted]
+
+
 def test_a_null_in_the_helper_is_as_good_as_nothing(client: openai.OpenAI) -> None:
     """Programs write their optional keys out; the upstream would refuse some of the nulls."""
     store: Any = {"file_ids": None, "chunking_strategy": {"type": "auto", "static": None}}
