@@ -5,79 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from server_place import BETA, KEY, events_of, wait_until
+from server_place import events_of, wait_until
+from server_program import Served, answers
 
 from shim.offline import Offline
-
-ROOT = Path(__file__).resolve().parents[2]
-CODE = "from shim.cli import main; main()"
-
-
-class Served:
-    """`shim serve` in a process of its own."""
-
-    def __init__(self, upstream, database, *arguments, **environment):
-        given = {
-            "SHIM_UPSTREAM_URL": upstream,
-            "SHIM_DATABASE_URL": f"sqlite:///{database}",
-            "SHIM_DIALECT": "openai",
-            "SHIM_PORT": "0",
-            "PYTHONPATH": str(ROOT),
-            **environment,
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CODE, "serve", *arguments],
-            env={**os.environ, **given},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self):
-        self.lines.extend(iter(self.process.stderr.readline, ""))
-        self.process.stderr.close()
-
-    @property
-    def output(self):
-        """What it has written so far."""
-        return "".join(self.lines)
-
-    def ready(self):
-        """A client of it, once it answers."""
-        wait_until(lambda: "shim serves at" in self.output or self.process.poll() is not None)
-        url = re.search(r"shim serves at (\S+)/v1", self.output)[1]
-        client = httpx.Client(base_url=url, headers={**KEY, **BETA}, timeout=20)
-        wait_until(lambda: _answers(client))
-        return client
-
-    def stop(self, number=signal.SIGTERM):
-        """Its exit status after a signal."""
-        self.process.send_signal(number)
-        return self.ended()
-
-    def ended(self):
-        """Its exit status once it has ended."""
-        status = self.process.wait(20)
-        self._reader.join()
-        return status
-
-
-def _answers(client):
-    try:
-        return client.get("/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture
@@ -100,13 +37,14 @@ def begin(upstream, tmp_path):
     begun = []
 
     def begin(*arguments, **environment):
-        begun.append(Served(upstream, tmp_path / "shim.db", *arguments, **environment))
+        begun.append(
+            Served(upstream, f"sqlite:///{tmp_path / 'shim.db'}", *arguments, **environment)
+        )
         return begun[-1]
 
     yield begin
     for served in begun:
-        if served.process.poll() is None:
-            served.stop(signal.SIGKILL)
+        served.kill()
 
 
 def scene(client):
@@ -257,4 +195,4 @@ def test_processes_end_with_the_one_that_began_them(begin):
     with closing(served.ready()) as client:
         served.stop(signal.SIGKILL)
 
-        wait_until(lambda: not _answers(client))
+        wait_until(lambda: not answers(client))
