@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -43,6 +45,8 @@ _APART = (
     "several processes cannot share a database in memory: name a file in SHIM_DATABASE_URL, or use "
     "one process"
 )
+
+_MOST_FILES = 65_536
 
 _PAUSE = 1.0
 """Seconds until a process that died is replaced."""
@@ -101,6 +105,7 @@ class _Server(uvicorn.Server):
 def _work(settings: Settings, listener: socket.socket) -> int:
     """Serve in this process."""
     _show_log(settings)
+    _allow_files()
     app = asgi(settings)
     config = uvicorn.Config(
         app,
@@ -116,6 +121,15 @@ def _work(settings: Settings, listener: socket.socket) -> int:
         signal.signal(number, _nothing)  # uvicorn sends itself again what stopped it
     server.run(sockets=[listener])
     return 0 if server.started else _NOT_BEGUN
+
+
+def _allow_files() -> None:
+    """Open as many files as this user may: each stream takes two, and the default is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(ValueError, OSError):  # macOS has a further limit that is not told
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -24,9 +24,9 @@ CODE = "from shim.cli import main; main()"
 
 
 class Served:
-    """`shim serve` in a process of its own."""
+    """`shim serve` in a process of its own; `files` is how many it may open unless it asks."""
 
-    def __init__(self, upstream, database, *arguments, **environment):
+    def __init__(self, upstream, database, *arguments, files=None, **environment):
         given = {
             "SHIM_UPSTREAM_URL": upstream,
             "SHIM_DATABASE_URL": database,
@@ -36,7 +36,7 @@ class Served:
             **environment,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", CODE, "serve", *arguments],
+            [*_limited(files), sys.executable, "-c", CODE, "serve", *arguments],
             env={**os.environ, **given},
             stderr=subprocess.PIPE,
             text=True,
@@ -86,6 +86,10 @@ class Served:
         status = self.process.wait(20)
         self._reader.join()
         return status
+
+
+def _limited(files):
+    return [] if files is None else ["sh", "-c", f'ulimit -S -n {files}; exec "$0" "$@"']
 
 
 def answers(client):
