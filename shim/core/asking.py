@@ -20,6 +20,7 @@ from shim.errors import ShimError, Unreachable
 from shim.translate.failures import (
     droppable,
     error_of,
+    gone_file,
     is_container_gone,
     is_overflow,
     is_passing,
@@ -77,7 +78,7 @@ class Asking:
         self._containers = Containers(world, target)
         self._container: str | None = None
         self._uploads = Uploads(world)
-        self._files: Sequence[str] | None = None
+        self._files: dict[str, str] | None = None
         self.halvings = run.halvings
         self.notes: list[str] = []
 
@@ -137,7 +138,7 @@ class Asking:
             return
         names, lost = await self._uploads.for_code(self._run, self._target)
         self._container, notes = await self._containers.of(self._run, names)
-        self._files = list(names.values())
+        self._files = names
         self.notes += [*lost, *notes]
 
     async def ask(
@@ -162,6 +163,8 @@ class Asking:
                 return answer
             if await self._renewed(answer.status, answer.body):
                 continue
+            if self._spared(answer.status, answer.body):
+                continue
             if not await self._adapted(answer.body, body):
                 again = is_passing(answer.status, answer.body)
                 raise Refused(last_error(error_of(answer.body), answer.status), again=again)
@@ -175,7 +178,7 @@ class Asking:
             self._dialect,
             store=store,
             container=self._container,
-            files=self._files,
+            files=None if self._files is None else list(self._files.values()),
             refused=self._refused,
         )
         for note in drafted.notes:
@@ -207,6 +210,17 @@ class Asking:
         await self._containers.forget(self._run)
         self._container, self._current = None, bare
         self._note(GONE)
+        return True
+
+    def _spared(self, status: int, body: Json) -> bool:
+        """Whether a file for a new container is gone, so that the code goes without it."""
+        files = {} if self._container is not None else self._files or {}
+        gone = gone_file(status, body)
+        missing = next((one for one, known in files.items() if gone and gone == known), None)
+        if missing is None:
+            return False
+        self._files = {one: known for one, known in files.items() if one != missing}
+        self._note(f"{missing} was not given to the code: {error_of(body).get('message')}")
         return True
 
     async def _adapted(self, body: Json, request: Json) -> bool:

@@ -81,7 +81,8 @@ def settled(
         case "incomplete":
             run = move(run, "stop_short", now, incomplete_details=_short(outcome.reason))
         case "cancelled" if run.status == "cancelling":
-            return ended(run, "cancelled", translator.abort("cancelled", now), now, outcome=outcome)
+            changes += translator.abort("cancelled", now)
+            return ended(run, "cancelled", changes, now, outcome=outcome)
         case kind:
             error = _UPSTREAM_CANCELLED if kind == "cancelled" else outcome.error
             changes += translator.abort("failed", now, error)

@@ -14,6 +14,7 @@ the text behind them, which is how they are streamed. Links are annotated when t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -78,7 +79,7 @@ def annotated(
 def _markers(annotations: Sequence[Json], leaks: LeakFilter, turn: int) -> list[_Marker]:
     """The markers of the citations in the order of the text, numbered in it."""
     places = [
-        (leaks.place(_index(given, "index")), given)
+        (leaks.place(_place(given)), given)
         for given in annotations
         if given.get("type") == "file_citation"
     ]
@@ -106,6 +107,11 @@ def _written(clean: str, markers: Sequence[_Marker]) -> tuple[str, list[Json]]:
 def _index(given: Json, key: str) -> int:
     index = given.get(key)
     return max(index, 0) if isinstance(index, int) else 0
+
+
+def _place(given: Json) -> int:
+    """Where in the text a citation belongs: behind it where that is not said."""
+    return _index(given, "index") if isinstance(given.get("index"), int) else sys.maxsize
 
 
 def _name(given: Json) -> str:
@@ -209,7 +215,7 @@ class Prose:
         self._annotations.append(given)
         if given.get("type") != "file_citation":
             return []
-        place = _index(given, "index")
+        place = _place(given)
         if place > self._leaks.raw:  # so far it is certain what belongs to the text
             self._ahead.append((place, given))
             self._ahead.sort(key=lambda one: one[0])

@@ -119,9 +119,10 @@ class RunTranslator:
         used = usage_of(response)
         if status in ("failed", "cancelled"):
             error, items = last_error(error_of(response)), self._all_items()
+            changes = self._left_over(now)
             full = self._is_full(response)
             self.outcome = Outcome(status, used, items, error=error, overflow=full)
-            return []
+            return changes
         return self._closed(response, status, used, now)
 
     def _closed(self, response: Json, status: str, used: Usage, now: float) -> list[Change]:
@@ -138,6 +139,24 @@ class RunTranslator:
         changes += self._rest(now, used, waiting=short is None)
         kind = "calls" if calls else status
         self.outcome = Outcome(kind, used, self._all_items(), calls, reason=short)
+        return changes
+
+    def _left_over(self, now: float) -> list[Change]:
+        """What a response made before it broke off, and no event told of.
+
+        An item that was not ended stays open: it ends as the run does.
+        """
+        changes: list[Change] = []
+        for item in self._unfinished(self._output):
+            kind = item.get("type")
+            if item.get("status") in (None, "completed"):
+                changes += self._item(item, frozenset(), now, None)
+            elif kind == "message" and says_something(item):
+                changes += [] if self._messages.open else self._messages.begin(now)
+                changes += self._messages.settled(item)
+            elif kind in HOSTED and self._open is None:
+                changes += self._hosted.open(item, now)
+                changes += self._hosted.code({"delta": item.get("code")}, now)
         return changes
 
     def _unfinished(self, output: Sequence[Json]) -> list[Json]:

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 
 from shim.core.wire import Json
 
-__all__ = ["droppable", "error_of", "is_overflow", "is_passing", "last_error"]
+__all__ = [
+    "droppable",
+    "error_of",
+    "gone_file",
+    "is_container_gone",
+    "is_overflow",
+    "is_passing",
+    "last_error",
+]
 
 # billing answers come as 429 too, and waiting does not help (Responses spec 8)
 _BILLING = frozenset(
@@ -51,6 +59,7 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _REFUSAL_CODES = frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value"})
+_FILE_ID = re.compile(r"\b(?:file|assistant)-[0-9A-Za-z]+")
 _QUOTED = re.compile(r"['\"`]([A-Za-z_]+)(?:\.[A-Za-z_.]+)?['\"`]")
 
 
@@ -119,6 +128,12 @@ def is_container_gone(status: int, body: Json) -> bool:
     """Whether an error says that a container, or a file in it, is not there any more."""
     said = str(error_of(body).get("message") or "").lower()
     return "container" in said and (status in (404, 410) or "expired" in said)
+
+
+def gone_file(status: int, body: Json) -> str | None:
+    """The id of the uploaded file that an error says is not there."""
+    found = _FILE_ID.search(str(error_of(body).get("message") or ""))
+    return found.group() if found and status in (400, 404) else None
 
 
 def is_overflow(body: Json) -> bool:

@@ -28,7 +28,7 @@ from code_runs import (
 
 import shim
 from shim.offline import Offline
-from shim.offline.outputs import Call, Code, Say, Search
+from shim.offline.outputs import Call, Code, Failure, Reply, Say, Search
 from shim.settings import Settings
 
 
@@ -270,6 +270,46 @@ def test_a_file_that_is_not_there_is_noted(client: openai.OpenAI, offline: Offli
     assert call.code_interpreter.outputs[0].logs == "1\n"
     raw = client.beta.threads.runs.with_raw_response.retrieve(done.id, thread_id=thread_id)
     assert "file-unknown was not given to the code" in raw.headers["x-shim-notes"]
+
+
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+def test_a_new_container_goes_without_a_file_that_was_deleted(
+    client: openai.OpenAI, offline: Offline, how: str
+) -> None:
+    """A thread whose table was cleared away can go on: with its other files, and a note."""
+    gone, kept = (
+        client.files.create(file=(name, SALES), purpose="assistants").id for name in ("a", "b")
+    )
+    files: Any = {"code_interpreter": {"file_ids": [gone, kept]}}
+    thread_id, assistant_id = begun(client, tool_resources=files)
+    client.files.delete(gone)
+    offline.script.code("import os\nprint(os.listdir('/mnt/data'))", then="Two.")
+
+    done = run(client, thread_id, assistant_id, how)
+
+    assert done.status == "completed", done.last_error
+    (call,) = calls(client, thread_id, done.id)
+    assert call.code_interpreter.outputs[0].logs == f"['{kept}-b']\n"
+    raw = client.beta.threads.runs.with_raw_response.retrieve(done.id, thread_id=thread_id)
+    assert f"{gone} was not given to the code" in raw.headers["x-shim-notes"]
+
+
+@pytest.mark.parametrize("how", ["polled", "streamed"])
+def test_a_run_that_fails_keeps_the_code_that_ran(
+    client: openai.OpenAI, offline: Offline, how: str
+) -> None:
+    """What the model said and did before is there, whether it was polled or streamed."""
+    outputs = (Say("Let me see."), Code("print(6 * 7)"), Say("It"))
+    offline.script.add(Reply(outputs, Failure("server_error", "Oh no.")))
+    thread_id, assistant_id = begun(client)
+
+    done = run(client, thread_id, assistant_id, how)
+
+    assert (done.status, done.last_error.message) == ("failed", "Oh no.")
+    (call,) = calls(client, thread_id, done.id)
+    assert call.code_interpreter.outputs[0].logs == "42\n"
+    said = client.beta.threads.messages.list(thread_id, order="asc").data[1]
+    assert (said.content[0].text.value, said.run_id) == ("Let me see.", done.id)
 
 
 def made_and_dropped(offline: Offline, database: Path) -> tuple[str, str, str]:

@@ -69,6 +69,19 @@ def test_a_citation_becomes_a_marker_where_it_belongs() -> None:
     }
 
 
+def test_a_citation_without_a_place_stands_behind_the_text() -> None:
+    """Whole and in pieces; a marker before the first word would belong to nothing."""
+    cited = [{**CITED, "index": None}, {key: CITED[key] for key in ("type", "file_id")}]
+
+    text = annotated("Pizza.", cited, 4, FILES)
+    prose = Prose(4, FILES)
+    told = [*prose.add("Piz"), *prose.annotate(cited[0]), *prose.annotate(cited[1])]
+    told += [*prose.add("za."), *prose.finish()]
+
+    assert text["value"] == "Pizza.【4:0†foods.txt】【4:1†source】"
+    assert "".join(each["value"] for each in told) == text["value"]
+
+
 def test_a_streamed_citation_is_one_delta_with_marker_and_annotation() -> None:
     """The recorded delta: marker text and annotation together, with index and an empty quote."""
     _, told = in_pieces("Pizza.", [{**CITED, "index": 5}], [5])

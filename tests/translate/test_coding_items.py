@@ -382,3 +382,28 @@ def test_streamed_and_whole_are_equal(
     for entry in parts(stream):
         assert entry["index"] in (last, last + 1)
         last = entry["index"]
+
+
+def statuses(changes: list[Change]) -> list[tuple[str, str]]:
+    final = {one.record.id: one.record for one in changes if one.record is not None}
+    return [(type(one).__name__, one.status) for one in final.values()]
+
+
+@pytest.mark.parametrize("open_item", ["message", "code"])
+def test_a_failed_response_leaves_what_a_stream_of_it_would(open_item: str) -> None:
+    """Polled, a run that fails keeps what the model did before, and what it was at."""
+    whole = [said("Let me see."), code_item("print(2)", LOGS, image())]
+    late = said("The result") if open_item == "message" else code_item("x = 3", number=1)
+    items = [*whole, {**late, "status": "incomplete"}]
+    over = {"type": "response.failed", "response": {"status": "failed", "output": items}}
+    results = []
+
+    for events in ([*streamed([*whole, late], [4], early=False)[:-2], over], [over]):
+        translator = RunTranslator(RUN)
+        changes = [change for event in events for change in translator.feed(event, 200.0)]
+        changes += translator.abort("failed", 201.0)
+        results.append((shapes(changes), statuses(changes), {file.id for file in files(changes)}))
+
+    assert results[0] == results[1]
+    assert [status for _, status in results[0][1]].count("completed") == 3
+    assert results[0][1][-1][1] in ("failed", "incomplete")
