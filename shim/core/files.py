@@ -5,6 +5,8 @@ Only ids of shim's own come here; all other files are the upstream's. Knows no c
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from shim.core import conflicts, objects
 from shim.core.expiry import expires_at
 from shim.core.keeping import Keeper
@@ -56,7 +58,7 @@ class Files:
 def _described(file: File) -> dict[str, str]:
     name = file.filename.encode("ascii", "replace").decode()
     safe = "".join(sign if sign.isprintable() and sign not in '"\\' else "_" for sign in name)
-    return {
-        "content-type": "application/octet-stream",
-        "content-disposition": f'attachment; filename="{safe}"',
-    }
+    told = f'attachment; filename="{safe}"'
+    if safe != file.filename:  # RFC 6266: the name in full, for whoever reads that
+        told += f"; filename*=UTF-8''{quote(file.filename, safe='')}"
+    return {"content-type": "application/octet-stream", "content-disposition": told}

@@ -124,6 +124,31 @@ def test_a_file_has_an_object_and_can_be_deleted(client: openai.OpenAI, offline:
         client.files.content(file_id)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("table.csv", 'filename="table.csv"'),
+        (
+            "Übersicht 1.csv",
+            "filename=\"?bersicht 1.csv\"; filename*=UTF-8''%C3%9Cbersicht%201.csv",
+        ),
+    ],
+)
+def test_a_download_has_the_name_of_its_file(
+    client: openai.OpenAI, offline: Offline, name: str, told: str
+) -> None:
+    """Also one that a header cannot hold as it is, in the form that RFC 6266 gives it."""
+    source = f"open('/mnt/data/{name}', 'w').write('x')"
+    offline.script.code(source, then=f"[it](sandbox:/mnt/data/{name})")
+    thread_id, assistant_id = begun(client)
+    run(client, thread_id, assistant_id)
+    (annotation,) = answer(client, thread_id)[0].text.annotations
+
+    content = client.files.content(annotation.file_path.file_id)
+
+    assert content.response.headers["content-disposition"] == f"attachment; {told}"
+
+
 def test_other_files_are_the_upstreams(client: openai.OpenAI) -> None:
     """Uploads and what is asked of them go through as before."""
     uploaded = client.files.create(file=("sales.csv", SALES), purpose="assistants")
