@@ -1,4 +1,4 @@
-"""The code interpreter: an uploaded table, code that makes another one and a chart, downloads."""
+"""The code interpreter: an uploaded table, another one and a chart made of it, both downloaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ for step in client.beta.threads.runs.steps.list(run.id, thread_id=thread.id, ord
     for call in getattr(step.step_details, "tool_calls", []):
         print(f"ran {len(call.code_interpreter.input.splitlines())} lines of Python")
 
-for part in client.beta.threads.messages.list(thread.id, limit=1).data[0].content:
+content = client.beta.threads.messages.list(thread.id, limit=1).data[0].content
+# the files outlast the thread, and the container in which they were made
+client.beta.threads.delete(thread.id)
+for part in content:
     if part.type == "image_file":
         chart = client.files.content(part.image_file.file_id).read()
         print(f"a chart of {len(chart)} bytes")
@@ -37,6 +40,6 @@ for part in client.beta.threads.messages.list(thread.id, limit=1).data[0].conten
     print(part.text.value)
     for annotation in part.text.annotations:
         made = client.files.retrieve(annotation.file_path.file_id)
-        content = client.files.content(made.id).read()
-        print(f"{made.filename} has {len(content)} bytes, linked as {annotation.text}")
+        table = client.files.content(made.id).read()
+        print(f"{made.filename} has {len(table)} bytes, linked as {annotation.text}")
 client.close()

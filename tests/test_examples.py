@@ -20,8 +20,8 @@ SHOWN = {
     "function_tools.py": "get_current_temperature({'location': 'Oslo'}) -> 18 Celsius in Oslo\n"
     "get_rain_probability({'location': 'Oslo'}) -> 6 % in Oslo\ncompleted\n"
     "get_current_temperature returned: 18 Celsius in Oslo ",
-    "file_search.py": "completed\nEvery employee has 28 days of holiday a year [1].\n"
-    "[1] handbook.md\n",
+    "file_search.py": "completed\nEvery employee has 28 days of holiday a year [0].\n"
+    "[0] handbook.pdf\nThe canteen moves to the third floor in March [0].\n[0] news.md\n",
     "data_analysis.py": "completed\nran 20 lines of Python\na chart of ",
     "litellm_functions.py": "completed\nuser: What is 3 + 4?\nassistant: You said: ",
     "function_tools_async.py": "get_weather returned: sunny in Bergen\ncompleted, ",
