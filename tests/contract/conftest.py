@@ -9,6 +9,8 @@ the environment: one run of the suite for each version that is supported.
 from __future__ import annotations
 
 import inspect
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -40,8 +42,8 @@ def pytest_pyfunc_call(pyfuncitem):
 def api(request):
     """A client of some colour before an embedded upstream of its own."""
     lane = request.param
-    if lane.door == "server":
-        return Api(lane, server=request.getfixturevalue("server"))
+    if lane.workers:
+        return Api(lane, server=request.getfixturevalue("servers")(lane))
     if lane.database == "postgres":
         return Api(lane, request.getfixturevalue("postgres").schema())
     file = request.getfixturevalue("tmp_path") / "shim.db" if lane.in_file else ":memory:"
@@ -49,13 +51,22 @@ def api(request):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """The one server, begun with the first test that is pointed at it."""
+def servers(request, tmp_path_factory):
+    """The server of a lane, begun with the first test that is pointed at it."""
     from contract_server import Server  # noqa: PLC0415 - needs the extra `server`
 
-    server = Server(tmp_path_factory.mktemp("server"))
-    yield server
-    server.close()
+    with ExitStack() as stack:
+
+        @cache
+        def begun(database, workers):
+            url = f"sqlite:///{tmp_path_factory.mktemp('server') / 'shim.db'}"
+            if database == "postgres":
+                url = request.getfixturevalue("postgres").schema()
+            server = Server(url, workers)
+            stack.callback(server.close)
+            return server
+
+        yield lambda lane: begun(lane.database, lane.workers)
 
 
 @pytest.fixture(params=["polled", "streamed", "helped"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
 import time
 from dataclasses import dataclass
 from itertools import product
@@ -38,6 +39,8 @@ _WORKING = ("queued", "in_progress", "cancelling")
 class Lane:
     """A colour, where conversations are kept, the HTTP library under the SDK, and the door.
 
+    The door is the client itself, unless there are `workers`: then it is a server of that many.
+
     `unstored` keeps them here and lets the upstream store nothing, so that runs that are polled go
     on in this process and not in the upstream's background.
     """
@@ -45,7 +48,7 @@ class Lane:
     colour: str
     conversations: str
     http: str
-    door: str = "client"
+    workers: int = 0
     database: str = "sqlite"
 
     @property
@@ -55,8 +58,8 @@ class Lane:
         return self.database == "sqlite" and kept in (("sync", "local"), ("async", "upstream"))
 
     def __str__(self):
-        if self.door == "server":
-            return f"{self.colour}-server"
+        if self.workers:
+            return f"{self.colour}-server-{self.database}-{self.workers}"
         legacy = "-legacy" if (SDK[0] >= 3) != (self.http == "httpx2") else ""
         server = "-postgres" if self.database == "postgres" else ""
         return f"{self.colour}-{self.conversations}{legacy}{server}"
@@ -70,11 +73,29 @@ def _lanes():
     pairs = list(product(("sync", "async"), ("upstream", "local")))
     if SDK[0] < 3:
         old = [Lane(*pair, "httpx") for pair in [*pairs, ("sync", "unstored")]]
-        return [*old, Lane("sync", "upstream", "httpx", "server")]
+        return [*old, *_served("httpx", ("sync",))]
     legacy = [Lane("sync", "upstream", "httpx"), Lane("async", "unstored", "httpx")]
-    served = [Lane(colour, "upstream", "httpx2", "server") for colour in ("sync", "async")]
     server = Lane("async", "upstream", "httpx2", database="postgres")
-    return [*(Lane(*pair, "httpx2") for pair in pairs), *legacy, server, *served]
+    return [
+        *(Lane(*pair, "httpx2") for pair in pairs),
+        *legacy,
+        server,
+        *_served("httpx2", ("sync", "async")),
+    ]
+
+
+def _served(http, colours):
+    """Servers reached by plain clients: the smallest and the largest, or all where that is asked.
+
+    An older SDK is not kept waiting for PostgreSQL.
+    """
+    if os.environ.get("SHIM_TEST_SERVERS") == "all":
+        pairs = list(product(colours, product(("sqlite", "postgres"), (1, 2))))
+    else:
+        pairs = list(zip(colours, (("sqlite", 1), ("postgres", 2)), strict=False))
+    return [
+        Lane(colour, "upstream", http, workers, database) for colour, (database, workers) in pairs
+    ]
 
 
 LANES = _lanes()
@@ -98,6 +119,7 @@ class Api:
         """The statuses of upstream refusals that the test means to provoke, in order."""
         self.made = set()
         self.undocumented = []
+        self._server = server
         client = self._pointed_at(server) if server else self._mounted(url)
         self.client = Either(client, self._notice)
 
@@ -214,6 +236,7 @@ class Api:
         with trouble:
             await self._carried(test)
         assert trouble.seen == []
+        assert self._server is None or self._server.trouble() == []
         assert self.undocumented == []
 
     async def _carried(self, test):
@@ -222,7 +245,7 @@ class Api:
             told = await self._told()
         finally:
             await self.client.close()
-        if self.lane.door == "server":
+        if self.lane.workers:
             self._wait_for(told)
         self._check_upstream()
         self._check_conversations(told)

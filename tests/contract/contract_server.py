@@ -1,67 +1,62 @@
-"""One server for all tests: each has an upstream, a tenant and a key of its own there.
+"""`shim serve` for all tests of a lane: each has an upstream, a key and so a tenant of its own.
 
-Knows how the server is run in a thread, and that it sees upstreams at addresses of their own, so
-that what it learns of one is not believed of another.
+Knows how the server is run, in one process or in two, and that its callers' keys go upstream, where
+they tell the tests apart. What it learns of one upstream it would believe of all, and forgets.
 """
 
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 
-import uvicorn
+import httpx
+from server_program import BETA, Served
 
-from shim.core.wire import Target
-from shim.offline import Served
-from shim.server.access import Admitted
-from shim.server.app import asgi
-from shim.server.serving import address_of, listening
-from shim.settings import Settings
+from shim import drive, offline
+from shim.settings import Settings, open_database
+from shim.storage.database import Statement
+from shim.workers import BlockingWorkers
 
 __all__ = ["Server"]
 
 
 class Server:
-    """A server on SQLite, before as many embedded upstreams as there are tests."""
+    """A server before as many embedded upstreams as there are tests."""
 
-    def __init__(self, folder):
+    def __init__(self, database, workers):
         self._upstreams = {}
         self._numbers = itertools.count(1)
-        self._served = Served(self._handle)
-        settings = Settings(
-            database_url=f"sqlite:///{folder / 'shim.db'}", dialect="openai", port=0, grace=1
-        )
-        listener = listening(settings)
-        self.url = f"{address_of(listener)}/v1"
-        config = uvicorn.Config(asgi(settings, access=self), log_config=None)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listener],))
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive()
-            time.sleep(0.01)
+        self._database = open_database(Settings(database_url=database), BlockingWorkers())
+        self._upstream = offline.Served(self._handle)
+        environment = {"SHIM_ACCESS": "callers", "SHIM_GRACE": "1", "SHIM_WORKERS": str(workers)}
+        self._served = Served(self._upstream.url, database, **environment)
+        self.url = f"{self._served.root}/v1"
+        self._served.ready().close()
 
-    def key_for(self, offline):
-        """A key whose calls go to that upstream."""
+    def key_for(self, upstream):
+        """A key whose calls go to that upstream, which has been asked about it once."""
         key = f"sk-{next(self._numbers)}"
-        self._upstreams[key] = offline
+        self._upstreams[key] = upstream
+        headers = {**BETA, "authorization": f"Bearer {key}"}
+        answer = httpx.get(f"{self.url}/assistants", headers=headers, timeout=20)
+        assert answer.status_code == 200, answer.text
+        upstream.log.clear()
+        drive.run(self._database.execute(Statement("DELETE FROM refused_parameters")))
         return key
 
-    async def admit(self, headers):
-        """Let each key in as a tenant of its own (see `shim.server.access`)."""
-        key = headers["authorization"].removeprefix("Bearer ")
-        url = f"http://127.0.0.1:{self._served.port}/{key}/v1"
-        return Admitted(key, Target(url, {"authorization": f"Bearer {key}"}))
+    def trouble(self):
+        """What the server has logged that is no request, since it was last asked."""
+        seen = self._served.trouble
+        self._served.lines[1:] = []
+        return [line for line in seen if " ERROR " in line or "Traceback" in line]
 
     def _handle(self, method, path, query, headers, body):
         sent = {name.lower(): value for name, value in headers.items()}
         key = sent["authorization"].removeprefix("Bearer ")
-        path = path.removeprefix(f"/{key}/v1")
         return self._upstreams[key].handle(method, path, query, headers, body)
 
     def close(self):
         """Stop it as a signal does."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._served.close()
+        status = self._served.stop()
+        self._upstream.close()
+        drive.run(self._database.aclose())
+        assert status == 0

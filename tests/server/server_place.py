@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import contextmanager
 
 import httpx
 import openai
 import uvicorn
+from server_program import BETA, KEY, wait_until
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -19,9 +19,6 @@ from shim.offline import Offline
 from shim.server.app import asgi, room_of
 from shim.server.serving import address_of, listening
 from shim.settings import Settings
-
-BETA = {"openai-beta": "assistants=v2"}
-KEY = {"authorization": "Bearer sk-caller"}
 
 
 class Running:
@@ -133,14 +130,6 @@ class World:
         self.running.close()
         self.upstream.close()
         self.offline.close()
-
-
-def wait_until(holds, seconds=15.0):
-    """Wait for something to hold; fails where it does not within the time."""
-    due = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < due, "waited in vain"
-        time.sleep(0.01)
 
 
 def events_of(lines):

@@ -10,8 +10,7 @@ from signal import SIGTERM
 
 import httpx
 import pytest
-from server_place import BETA, KEY, wait_until
-from server_program import Served, Upstream
+from server_program import BETA, KEY, Served, Upstream, wait_until
 
 COUNTED = " ".join(str(number) for number in range(1, 21))
 """What the model answers."""

@@ -9,7 +9,7 @@ import threading
 
 import httpx
 import pytest
-from server_place import BETA, KEY, wait_until
+from server_program import BETA, KEY, wait_until
 from starlette.responses import Response, StreamingResponse
 
 

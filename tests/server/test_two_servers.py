@@ -11,8 +11,7 @@ from collections import Counter
 
 import httpx
 import pytest
-from server_place import BETA, KEY, wait_until
-from server_program import Served, Upstream
+from server_program import BETA, KEY, Served, Upstream, wait_until
 from talkers import FINAL, WEATHER, Talker, reached
 
 TALKERS = 12

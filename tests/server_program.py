@@ -11,16 +11,26 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 import httpx
-from server_place import BETA, KEY, wait_until
 
-__all__ = ["Served", "Upstream", "answers"]
+__all__ = ["BETA", "KEY", "Served", "Upstream", "answers", "wait_until"]
 
-ROOT = Path(__file__).resolve().parents[2]
+BETA = {"openai-beta": "assistants=v2"}
+KEY = {"authorization": "Bearer sk-caller"}
+ROOT = Path(__file__).resolve().parents[1]
 CODE = "from shim.cli import main; main()"
+
+
+def wait_until(holds, seconds=15.0):
+    """Wait for something to hold; fails where it does not within the time."""
+    due = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < due, "waited in vain"
+        time.sleep(0.01)
 
 
 class Served:
