@@ -23,6 +23,7 @@ from bench_calls import calls
 from bench_databases import databases
 from bench_imports import first_call, imports
 from bench_rounds import Row
+from bench_server import server
 from bench_streams import streams
 from bench_turns import turns
 
@@ -37,6 +38,11 @@ BENCHES: dict[str, tuple[Bench, dict[str, Any], dict[str, Any]]] = {
     "databases": (databases, {"rounds": 15, "repeats": 100}, {"rounds": 1, "repeats": 2}),
     "streams": (streams, {"rounds": 15, "deltas": 2000}, {"rounds": 1, "deltas": 5}),
     "turns": (turns, {"delay": 3.3, "pause": 100}, {"delay": 0.0, "pause": 10}),
+    "server": (
+        server,
+        {"rounds": 2, "streams": 500, "delay": 10.0, "pace": 50, "alone": 30},
+        {"rounds": 1, "streams": 3, "delay": 0.1, "pace": 100, "alone": 1},
+    ),
 }
 """Each bench, its sizes, and the sizes with which it only shows that it runs."""
 
