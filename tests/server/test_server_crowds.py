@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 from signal import SIGTERM
 
 import httpx
@@ -101,12 +102,15 @@ class Crowd:
 
 @pytest.mark.parametrize("delay", [2.0])
 def test_streams_come_to_their_end_where_few_files_may_be_open(begin):
-    """Each takes two connections; the server asks for as many as it is allowed to have."""
+    """Each takes two files and more; the server asks for as many as it is allowed to have."""
     crowd = Crowd(200)
     served = begin(files=FEW_FILES)
+    limits = Path(f"/proc/{served.process.pid}/limits")
 
     ends = asyncio.run(crowd.read(served))
 
+    if limits.exists():
+        assert f" {FEW_FILES} " not in limits.read_text().partition("Max open files")[2][:30]
     assert Counter(ends) == {"done": 200}
     assert served.trouble == []
 
