@@ -54,6 +54,7 @@ class Talker:
         """By id: how each run ended, as far as it was told."""
         self.doubts = 0
         self.broken = 0
+        """Calls without an answer, and streams that broke after they had begun."""
         self._roots = roots
         self._turns = count(sum(map(ord, name)))
 
@@ -158,21 +159,29 @@ class Talker:
             except httpx.ConnectError:
                 await asyncio.sleep(PAUSE)
             except httpx.TransportError as error:
-                self.broken += 1
                 raise Doubt from error
 
     async def _read(self, url, body, leave):
         async with self.http.stream("POST", url, json=body) as answer:
             assert answer.status_code == 200, await answer.aread()
-            name = ""
-            async for line in answer.aiter_lines():
-                if line.startswith("event: "):
-                    name = line.removeprefix("event: ")
-                elif line.startswith("data: ") and name.startswith("thread.run."):
-                    self._note(name, json.loads(line.removeprefix("data: ")))
-                if name == leave:
-                    return
-            assert name == "done", f"a stream ended with {name}"
+            try:
+                name = await self._events(answer, leave)
+            except httpx.TransportError:
+                self.broken += 1
+                raise
+            assert name in ("done", leave), f"a stream ended with {name}"
+
+    async def _events(self, answer, leave):
+        """The name of the last event that was read."""
+        name = ""
+        async for line in answer.aiter_lines():
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data: ") and name.startswith("thread.run."):
+                self._note(name, json.loads(line.removeprefix("data: ")))
+            if name == leave:
+                break
+        return name
 
     def _note(self, name, run):
         if name.count(".") == 2:

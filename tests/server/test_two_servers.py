@@ -157,30 +157,9 @@ def test_a_stream_at_one_server_is_cancelled_at_the_other(two):
 @pytest.mark.parametrize("dialect", ["openai", "generic"])
 def test_servers_are_killed_under_load(two, begin, upstream, rows):
     """No run is stuck, and no message lost or doubled, however often one of them is killed."""
-    roots = roots_of(two)
+    talkers, told = stormed(two, begin, Served.kill)
 
-    async def doing(http, assistant):
-        stop = asyncio.Event()
-        talkers = [Talker(http, roots, assistant, f"t{number}") for number in range(TALKERS)]
-        talking = [asyncio.create_task(talker.talk(stop)) for talker in talkers]
-        try:
-            for number in range(KILLS):
-                await asyncio.sleep(1.5)
-                await asyncio.to_thread(_kill_and_begin_again, two, number % 2, begin)
-            await asyncio.sleep(1.0)
-        finally:
-            stop.set()
-            await asyncio.gather(*talking)
-        for talker in talkers:
-            last = {"role": "user", "content": f"Last {talker.name}"}
-            await talker.post(f"{talker.path}/messages", last)
-            await talker.post(f"{talker.path}/runs", {"assistant_id": assistant})
-        await asyncio.gather(*(talker.rest() for talker in talkers))
-        return talkers, [await _told(talker) for talker in talkers]
-
-    talkers, told = talked(roots, doing)
     wait_until(lambda: rows("SELECT * FROM outbox") == [])
-
     assert sum(talker.doubts for talker in talkers) > 0
     assert sum(talker.broken for talker in talkers) > 0
     assert_ended(rows, talkers)
@@ -192,9 +171,47 @@ def test_servers_are_killed_under_load(two, begin, upstream, rows):
         assert served.trouble == []
 
 
-def _kill_and_begin_again(servers, place, begin):
+def test_servers_are_stopped_in_turn_under_load(two, begin, upstream, rows):
+    """As when a new version is rolled out: no run fails, and no stream breaks."""
+    talkers, told = stormed(two, begin, Served.stop)
+
+    wait_until(lambda: rows("SELECT * FROM outbox") == [])
+    assert {status for (status,) in rows("SELECT status FROM runs")} == {"completed"}
+    assert sum(talker.broken for talker in talkers) == 0
+    asked = Counter(_last_of(post) for post in upstream.posts())
+    for talker, thread in zip(talkers, told, strict=True):
+        assert_counted(talker, thread, asked)
+    assert_mirrored(rows, upstream, told)
+
+
+def stormed(two, begin, end):
+    """Talkers, and what their threads say, after `end` was done to the servers again and again."""
+
+    async def doing(http, assistant):
+        stop, roots = asyncio.Event(), roots_of(two)
+        talkers = [Talker(http, roots, assistant, f"t{number}") for number in range(TALKERS)]
+        talking = [asyncio.create_task(talker.talk(stop)) for talker in talkers]
+        try:
+            for number in range(KILLS):
+                await asyncio.sleep(1.5)
+                await asyncio.to_thread(_end_and_begin_again, two, number % 2, begin, end)
+            await asyncio.sleep(1.0)
+        finally:
+            stop.set()
+            await asyncio.gather(*talking)
+        for talker in talkers:
+            last = {"role": "user", "content": f"Last {talker.name}"}
+            await talker.post(f"{talker.path}/messages", last)
+            await talker.post(f"{talker.path}/runs", {"assistant_id": assistant})
+        await asyncio.gather(*(talker.rest() for talker in talkers))
+        return talkers, [await _told(talker) for talker in talkers]
+
+    return talked(roots_of(two), doing)
+
+
+def _end_and_begin_again(servers, place, begin, end):
     port = str(httpx.URL(servers[place].root).port)
-    servers[place].kill()
+    end(servers[place])
     servers[place] = begin("--port", port)
 
 
