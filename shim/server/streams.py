@@ -6,6 +6,7 @@ there, and parsers written by hand may know no comments.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
@@ -54,6 +55,9 @@ class Streamed:
                 await send({"type": "http.response.start", "status": 200, "headers": raw})
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    # where all is there and fits, nothing above waits: others would, and nobody
+                    # would hear that the caller has left
+                    await asyncio.sleep(0)
         except ShimError as error:
             log.warning("an answer broke off: %s", error)
             return

@@ -90,6 +90,27 @@ def test_a_caller_who_leaves_ends_the_sending():
     assert asyncio.run(use()) == []
 
 
+def test_a_caller_who_leaves_amid_ready_events_is_noticed():
+    """Though nothing has to be waited for, the rest is not written to nobody."""
+
+    async def use():
+        caller, source = Caller(), Source(*[CREATED] * 100, DONE)
+        take = caller.send
+
+        async def take_three(message):
+            await take(message)
+            if len(caller.messages) == 3:
+                caller.gone.set()
+
+        await Streamed(framed(source.run()), {})({}, caller.receive, take_three)
+        return len(caller.messages), source.closed
+
+    written, closed = asyncio.run(use())
+
+    assert 3 <= written < 8
+    assert closed
+
+
 def test_a_stream_that_is_cut_short_says_so():
     """Its last event is an error in the original's form, and the body ends as a whole one."""
 
