@@ -151,7 +151,7 @@ def test_where_upstream_calls_go(asked: str, base_url: str) -> None:
     given = httpx.Client()
     door = mounted(given, None, None).door
 
-    call = door.call(httpx.Request("GET", asked, headers={"api-key": SECRET}))
+    call = door.call(httpx.Request("GET", asked, headers={"api-key": SECRET}), "")
 
     assert call.target.base_url == base_url
     assert call.target.headers["api-key"] == SECRET
