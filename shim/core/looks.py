@@ -21,6 +21,7 @@ from shim.core.settling import Settled, closings, ended, settled
 from shim.core.uploads import Uploads
 from shim.core.wire import Json, Target
 from shim.errors import Lost, Unreachable
+from shim.translate.changes import Change
 from shim.translate.events import RunTranslator
 
 __all__ = ["Looks"]
@@ -105,11 +106,34 @@ class Looks:
         `output` is what the upstream gave of its last response.
         """
         now = self._world.now()
+        changes = await self._made(run, ending, output, now, error) if output else []
+        made = {change.record.id for change in changes if change.record is not None}
         steps = await self._world.ledger.open_steps(run.id)
         messages = await self._world.ledger.open_messages(run.id)
-        changes = closings(ending, steps, messages, now, error)
+        changes += closings(
+            ending,
+            [step for step in steps if step.id not in made],
+            [message for message in messages if message.id not in made],
+            now,
+            error,
+        )
         after = ended(run, ending, changes, now, error=error, output=output)
         return await self._save(after, target)
+
+    async def _made(
+        self, run: Run, ending: str, output: Sequence[Json], now: float, error: Json | None
+    ) -> list[Change]:
+        """What a response that was stopped had made by then: the run shows it as a stream would."""
+        steps, messages = await self._begun(run)
+        translator = RunTranslator(run, steps, messages)
+        response = {"status": "cancelled", "output": output}
+        told = await self._uploads.shown(response, run.thread_id)
+        try:
+            changes = translator.feed({"type": "response.cancelled", "response": told}, now)
+        except Exception:
+            log.exception("run %s: what its response had made cannot be read", run.id)
+            return []
+        return changes + translator.abort(ending, now, error)
 
     async def _look(self, run: Run, target: Target) -> Run:
         now = self._world.now()

@@ -188,3 +188,23 @@ def test_a_run_that_failed_keeps_its_notes(dialect: str) -> None:
 
     assert run["status"] == "failed"
     assert reply.headers["x-shim-notes"] == "temperature was left out: gpt-4o does not take it"
+
+
+@pytest.mark.parametrize("answer", ["cancelled", "in_progress"])
+def test_a_cancelled_poll_keeps_what_the_answer_to_cancelling_shows(api: Api, answer: str) -> None:
+    """As a stream would: what was said is there, and what was being said is incomplete."""
+    output = [message("Let me see."), message("It is", id="msg_v", status="incomplete")]
+    going = plain(response(status="in_progress", usage=None))
+    path, body = api.begun()
+    api.odd.posts.append(going)
+    api.odd.gets.extend([going, plain(response(*output, status=answer, usage=None)), *[going] * 9])
+    run = api.ok("POST", f"{path}/runs", body)
+
+    api.ok("POST", f"{path}/runs/{run['id']}/cancel")
+    api.workers.flush(10)
+
+    run = api.ok("GET", f"{path}/runs/{run['id']}")
+    said = [(each["content"][0]["text"]["value"], each["status"]) for each in api.messages(path)]
+    assert run["status"] == "cancelled"
+    assert said[1:] == [("Let me see.", "completed"), ("It is", "incomplete")]
+    assert [step["status"] for step in api.steps(run)] == ["completed", "cancelled"]
