@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -68,7 +68,9 @@ class Settings:
     The server's own: it listens at `host` and `port` (0 takes a free one) in `workers` processes,
     and lets runs and answers in hand go on for `grace` seconds when it is stopped. `access` says
     who may call: `open`, `callers` with keys of the upstream's, or those with one of shim's own
-    `keys`; empty means `keys` where there are any, else `open`.
+    `keys`; empty means `keys` where there are any, else `open`. `cors` are the origins whose pages
+    may call, or `*`. `rate` is how often each caller may: `60/minute`; each process counts for
+    itself. `max_body_mb` bounds the body of a request that shim answers itself.
     """
 
     upstream_url: str = ""
@@ -91,6 +93,9 @@ class Settings:
     grace: float = 30.0
     access: str = ""
     keys: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    cors: Sequence[str] = ()
+    rate: str = ""
+    max_body_mb: int = 32
 
     def __post_init__(self) -> None:
         check({each.name: getattr(self, each.name) for each in fields(self)})

@@ -43,6 +43,7 @@ def check(values: Mapping[str, Any]) -> None:
     if not _is_model_map(values["models"]):
         raise SettingsError(_BAD_MODELS.format(values["models"]))
     check_keys(values["keys"])
+    _check_origins(values["cors"])
     if values["log"] and not _is_level(values["log"]):
         raise SettingsError(
             f"SHIM_LOG={values['log']!r} is not a level: debug, info, warning or error"
@@ -58,12 +59,24 @@ def parsed(name: str, text: str) -> Any:
             return _models(text)
         case "keys":
             return parsed_keys(text)
-        case "files_max_mb" | "files_days" | "port" | "workers":
+        case "files_max_mb" | "files_days" | "port" | "workers" | "max_body_mb":
             return int(text) if text.isdecimal() else text
         case "grace":
             return float(text) if _DECIMAL.fullmatch(text) else text
         case _:
-            return text
+            return _listed(text) if name == "cors" else text
+
+
+def _check_origins(origins: Any) -> None:
+    """An origin is a scheme and a host, nothing behind: so does a browser name it."""
+    given = [origins] if isinstance(origins, str) else origins
+    for each in given:
+        if not (isinstance(each, str) and _ORIGIN.fullmatch(each)):
+            raise SettingsError(f"SHIM_CORS has {each!r}, no origin: use https://my.site or *")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
 
 
 def _flag(text: str) -> bool:
@@ -100,10 +113,12 @@ def _is_level(name: str) -> bool:
     return isinstance(logging.getLevelName(name.upper()), int)
 
 
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s,]+")
 _DECIMAL = re.compile(r"\d+(\.\d+)?")
 _NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "files_max_mb": (_is_whole, "number of megabytes"),
     "files_days": (_is_whole, "number of days"),
+    "max_body_mb": (lambda size: _is_whole(size) and size > 0, "number of megabytes"),
     "port": (lambda port: _is_whole(port) and port < 65536, "port"),
     "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),
     "grace": (_is_seconds, "number of seconds"),

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.datastructures import URLPath
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
@@ -23,6 +24,7 @@ from shim.doorway import headers_of, refused
 from shim.errors import ApiError
 from shim.providers import BETA, Models
 from shim.server.access import Access, Admitted
+from shim.server.bounds import MOST_PASSED_ON, Rates, bounded
 from shim.server.modes import access_of
 from shim.server.observation import Observed, trail_of
 from shim.server.onward import Router
@@ -47,7 +49,7 @@ def asgi(settings: Settings | None = None, *, access: Access | None = None) -> S
     room = Room(settings)
     app = Starlette(
         routes=[*routes(room), _Doorway(room, access or access_of(room))],
-        middleware=[Middleware(Observed, metrics=room.metrics)],
+        middleware=[Middleware(Observed, metrics=room.metrics), *_pages(settings)],
         lifespan=lambda _: _lifespan(room),
     )
     app.state.shim = room
@@ -59,6 +61,21 @@ def room_of(app: Starlette) -> Room:
     room = app.state.shim
     assert isinstance(room, Room)
     return room
+
+
+def _pages(settings: Settings) -> list[Middleware]:
+    """What lets pages of other sites call, where the settings name any."""
+    if not settings.cors:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+        )
+    ]
 
 
 @asynccontextmanager
@@ -77,6 +94,8 @@ class _Doorway(BaseRoute):
     def __init__(self, room: Room, access: Access) -> None:
         self._room = room
         self._access = access
+        self._rates = Rates(room.settings.rate)
+        self._most = room.settings.max_body_mb * 1_000_000
         self._router = Router(Models(room.settings.models, room.settings.provider))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -87,15 +106,16 @@ class _Doorway(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._room.keep()
-        request = Request(scope, receive)
+        place = placed(scope)
+        most = self._most if place.ours else MOST_PASSED_ON
+        request = Request(scope, bounded(scope, receive, most))
         try:
-            answer = await self._answer(request, time.monotonic())
+            answer = await self._answer(request, place, time.monotonic())
         except ClientDisconnect:
             return  # before the whole of its request was there
         await answer(scope, receive, send)
 
-    async def _answer(self, request: Request, began: float) -> ASGIApp:
-        place = placed(request.scope)
+    async def _answer(self, request: Request, place: Place, began: float) -> ASGIApp:
         try:
             return await self._admitted(request, place, began)
         except ClientDisconnect:
@@ -108,6 +128,7 @@ class _Doorway(BaseRoute):
             raise ApiError(404, place.unknown(request.method, request.scope["path"]))
         trail_of(request.scope).route = _route(request.method, place)
         admitted = await self._access.admit(request.headers)
+        self._rates.check(admitted.name)
         if place.ours:
             return await self._carried(request, place, admitted, began)
         if admitted.shares and place.path != "/models":

@@ -27,6 +27,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from shim.errors import SettingsError
 from shim.server.access import check_address
 from shim.server.app import asgi, room_of
+from shim.server.bounds import Rates
 from shim.server.room import Room
 from shim.settings import Settings
 
@@ -55,6 +56,7 @@ _PAUSE = 1.0
 def listening(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say; raises SettingsError where it may not."""
     check_address(settings)
+    Rates(settings.rate)  # a bad one is told before anything is served
     if settings.workers > 1 and settings.database_path() == ":memory:":
         raise SettingsError(_APART)
     try:
