@@ -31,6 +31,7 @@ from shim.server.onward import Router
 from shim.server.paths import Place, placed
 from shim.server.proxy import forwarded
 from shim.server.room import Room
+from shim.server.sharing import vetted
 from shim.server.streams import Streamed, framed
 from shim.server.telling import routes
 from shim.settings import Settings
@@ -131,10 +132,8 @@ class _Doorway(BaseRoute):
         self._rates.check(admitted.name)
         if place.ours:
             return await self._carried(request, place, admitted, began)
-        if admitted.shares and place.path != "/models":
-            words = f"{request.method} {place.path} is not passed on where tenants share a key."
-            raise ApiError(403, words)
-        return await self._passed(request, place, admitted.target)
+        onward = await vetted(request, place) if admitted.shares else request
+        return await self._passed(onward, place, admitted.target)
 
     async def _passed(self, request: Request, place: Place, target: Target) -> ASGIApp:
         lines = self._room.lines
