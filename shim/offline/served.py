@@ -24,6 +24,9 @@ _GRACE = 2.0
 _NOTICE = 0.1
 """Seconds until a stream notices that its response was cancelled; each is a thread, which looks."""
 
+_LONGEST_SELECT = 3600.0
+"""Seconds; no system's poll takes a number that is much larger."""
+
 _BACKLOG = 2048
 
 _AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
@@ -148,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Wait, unless the client leaves or the server closes meanwhile."""
         due = time.monotonic() + seconds
         while (left := due - time.monotonic()) > 0:
-            if self._ends.select(left):
+            if self._ends.select(min(left, _LONGEST_SELECT)):
                 if self.server.closing.is_set() or self._left():
                     raise _Gone
                 time.sleep(min(left, PATIENCE))  # the next request is there already
