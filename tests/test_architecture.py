@@ -36,6 +36,7 @@ LAYERS = (
     ),
     ("shim.server",),
     ("shim.offline", "shim.testing"),
+    ("shim.migrate",),
     ("shim.cli",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -16,6 +16,7 @@ _HOMES = {
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
     "keys": "shim.cli.keys",
+    "scan": "shim.cli.scan",
     "serve": "shim.cli.serve",
     "threads": "shim.cli.threads",
 }
