@@ -15,10 +15,13 @@ __all__ = ["main"]
 _HOMES = {
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
+    "export": "shim.cli.export",
+    "import": "shim.cli.import_",
     "keys": "shim.cli.keys",
     "scan": "shim.cli.scan",
     "serve": "shim.cli.serve",
     "threads": "shim.cli.threads",
+    "verify": "shim.cli.verify",
 }
 
 

@@ -75,9 +75,12 @@ async def _named(ledger: Ledger, thread_id: str, entries: Sequence[Entry]) -> Se
 
 
 async def _ended_runs(ledger: Ledger, thread_id: str) -> frozenset[str]:
-    """The runs whose records are final in any history that is read from now on."""
+    """The runs whose records are final in any history that is read from now on.
+
+    Imported messages may be of runs that are not in the ledger: nobody works on those.
+    """
     runs = {record.run_id for record in await ledger.history(thread_id) if record.run_id}
-    return frozenset([run for run in runs if await ledger.run_status(run) in FINAL])
+    return frozenset([run for run in runs if await ledger.run_status(run) in {None, *FINAL}])
 
 
 def _of(entry: Entry, history: Sequence[Record], ended: frozenset[str]) -> list[Record]:

@@ -183,7 +183,7 @@ class Run:
     `sent` counts the responses asked for, `response_id` names the latest once it is known, `used`
     sums their tokens. `halvings` counts how often half of the earlier messages was left out because
     the model's context was full. `owner` and `lease_until` say who works on the run and how long
-    that counts.
+    that counts. `assistant_version` is that of its assistant, where it is known.
     """
 
     id: str
@@ -226,6 +226,7 @@ class Run:
     lease_until: float = 0.0
     looked_at: float = 0.0
     version: int = 0
+    assistant_version: int | None = None
 
     def with_notes(self, notes: Iterable[str]) -> Run:
         """The run with notes that it may not have yet."""

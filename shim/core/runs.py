@@ -216,6 +216,7 @@ class Runs:
             created_at=int(now),
             thread_id=thread.id,
             assistant_id=assistant.id,
+            assistant_version=assistant.version,
             expires_at=int(now) + RUN_SECONDS,
             metadata=body.get("metadata") or {},
             tool_resources=_merged(assistant.tool_resources, thread.tool_resources, body),

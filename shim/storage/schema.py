@@ -142,6 +142,11 @@ INSERT INTO owned SELECT DISTINCT m.store_id, t.tenant, 'vector_store'
 INSERT INTO owned SELECT DISTINCT upload_id, tenant, 'file' FROM uploads;
 """
 
+# what a source said of an assistant or thread when it was imported
+_IMPORTS = """
+CREATE TABLE imports (id TEXT PRIMARY KEY, digest TEXT NOT NULL, imported_at BIGINT NOT NULL);
+"""
+
 _REMEMBER = """
 CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
 DELETE FROM shim_schema;
@@ -157,6 +162,7 @@ MIGRATIONS: tuple[str, ...] = (
     _CONTENTS,
     _UPLOADS,
     _ACCESS,
+    _IMPORTS,
 )
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 

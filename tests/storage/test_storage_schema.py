@@ -27,6 +27,7 @@ TABLES = {
     "mirrored_items",
     "files",
     "made_stores",
+    "imports",
     "listings",
     "contents",
     "content_pieces",
