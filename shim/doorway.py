@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Mapping
 
 from shim.core.ids import FILE
-from shim.core.ports import Dialect
 from shim.core.wire import Reply
-from shim.errors import ApiError, ShimError
+from shim.errors import ApiError, ShimError, Unreachable
+from shim.upstream.credentials import fitted, with_key
 
 __all__ = [
     "EVENT_STREAM",
@@ -43,9 +43,6 @@ _NOT_FORWARDED = re.compile(
     r"x-stainless-.*|openai-beta|content-.*|accept.*|host|connection|cookie|transfer-encoding"
     r"|idempotency-key|expect|te|trailer|upgrade|keep-alive|proxy-.*"
 )
-_CREDENTIALS = ("api-key", "openai-organization", "openai-project")
-_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*")
-"""A token of Entra ID, which keys of Azure's do not look like."""
 
 
 def is_ours(path: str) -> bool:
@@ -56,25 +53,6 @@ def is_ours(path: str) -> bool:
 def sender_of(headers: Mapping[str, str]) -> dict[str, str]:
     """What a request says of its sender, to be sent with the upstream calls made for it."""
     return {name: value for name, value in headers.items() if not _NOT_FORWARDED.fullmatch(name)}
-
-
-def with_key(headers: Mapping[str, str], key: str) -> dict[str, str]:
-    """The headers with that key for their credentials."""
-    rest = {name: value for name, value in headers.items() if name not in _CREDENTIALS}
-    return {**rest, "authorization": f"Bearer {key}"}
-
-
-def fitted(headers: Mapping[str, str], dialect: Dialect) -> dict[str, str]:
-    """The headers with the key in the one that a server of the dialect takes it from."""
-    kind, _, sent = headers.get("authorization", "").partition(" ")
-    bearer, key = sent.strip() if kind.lower() == "bearer" else "", headers.get("api-key")
-    rest = {name: value for name, value in headers.items() if name != "api-key"}
-    if not dialect.deployments:
-        return {**rest, "authorization": f"Bearer {key}"} if key and not bearer else rest
-    if bearer and not key and not _TOKEN.fullmatch(bearer):
-        rest.pop("authorization")
-        return {**rest, "api-key": bearer}
-    return dict(headers)
 
 
 def headers_of(reply: Reply, began: float, request_id: str | None = None) -> dict[str, str]:
@@ -96,6 +74,10 @@ def refused(error: Exception, asked: str) -> Reply:
     match error:
         case ApiError():
             return Reply(error.status, error.body(), headers=error.headers)
+        case Unreachable():
+            repeatable = {} if not error.sent else {"x-should-retry": "false"}
+            told = ApiError(502, str(error), type="server_error", headers=repeatable)
+            return Reply(told.status, told.body(), headers=told.headers)
         case ShimError():
             return failed(str(error))
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shim.errors import SettingsError
+from shim.native.retirement import refusal
 from shim.providers import Models, with_beta
 from shim.storage.address import Address, without_password
 from shim.values import check, parsed
@@ -62,6 +64,8 @@ class Settings:
     `files` is the folder for what code made; empty means one beside a database file, and the
     database itself where that is PostgreSQL. A file larger than `files_max_mb` is not kept, and
     none longer than `files_days`, unless that is 0.
+    With `mode` `native`, calls go as they are to `native_url`, the base URL of a server that still
+    speaks Assistants, by `native_key`, else by the caller's own key.
     `provider` is that of a LiteLLM proxy whose callers shim serves, with requests as they are used
     to: models may begin with it, and the header OpenAI-Beta may be missing.
 
@@ -77,6 +81,8 @@ class Settings:
     upstream_key: str = field(default="", repr=False)
     database_url: str = field(default="", repr=False)
     mode: str = "responses"
+    native_url: str = ""
+    native_key: str = field(default="", repr=False)
     dialect: str = ""
     provider: str = ""
     store: bool = True
@@ -105,15 +111,28 @@ class Settings:
                 "a PostgreSQL database: use sqlite:////absolute/path.db or "
                 "postgresql://user:password@host/database"
             )
-        if self.upstream_url and not self.upstream_url.startswith(("https://", "http://")):
-            raise SettingsError(
-                f"SHIM_UPSTREAM_URL={without_password(self.upstream_url)!r} is not an address: "
-                "use https://host/v1"
-            )
+        for name in ("upstream_url", "native_url"):
+            if (url := getattr(self, name)) and not url.startswith(("https://", "http://")):
+                raise SettingsError(
+                    f"SHIM_{name.upper()}={without_password(url)!r} is not an address: "
+                    "use https://host/v1"
+                )
+        self._check_native()
         if self.keys and self.access not in {"", "keys"}:
             raise SettingsError(
                 f"SHIM_KEYS is set, but SHIM_ACCESS={self.access!r} asks for no such key: unset one"
             )
+
+    def _check_native(self) -> None:
+        if self.mode == "responses":
+            return
+        if not self.native_url:
+            raise SettingsError(
+                f"SHIM_MODE={self.mode} needs SHIM_NATIVE_URL: the base URL of a server that still "
+                "speaks the Assistants API"
+            )
+        if (why := refusal(self.native_url, time.time())) is not None:
+            raise SettingsError(why)
 
     @classmethod
     def load(
@@ -244,7 +263,7 @@ def open_database(settings: Settings, workers: Workers) -> Database:
     if (address := settings.address()) is not None:
         return _open_postgres(address, workers)
     path = settings.database_path()
-    if path != ":memory:" and not Path(path).exists():
+    if settings.mode != "native" and path != ":memory:" and not Path(path).exists():
         log.warning("shim keeps threads and assistants in the new file %s", path)
     return SQLite(path, workers.sleep)
 
@@ -301,19 +320,41 @@ def wire(
     upstream: Upstream,
     workers: Workers,
     ended: Callable[[Run], None] = lambda _: None,
+    now: Callable[[], float] = time.time,
 ) -> Wired:
-    """The engine over a database, an upstream and workers of one colour.
+    """The handler that the mode asks for, over a database, an upstream and workers of one colour.
 
     `ended` is told of each run that ends here. Imports the engine here, so that a program pays for
     it with its first Assistants call.
     """
+    database = open_database(settings, workers)
+    if settings.mode == "native":
+        return Wired(_forward(settings, upstream, now), database)
+    return Wired(_engine(settings, upstream, workers, database, ended=ended, now=now), database)
+
+
+def _forward(settings: Settings, upstream: Upstream, now: Callable[[], float]) -> Handler:
+    from shim.native.forward import Forward  # noqa: PLC0415 - see `wire`
+
+    forward = Forward(upstream, settings.native_url, settings.native_key, now=now)
+    return with_beta(forward) if settings.provider else forward
+
+
+def _engine(
+    settings: Settings,
+    upstream: Upstream,
+    workers: Workers,
+    database: Database,
+    *,
+    ended: Callable[[Run], None],
+    now: Callable[[], float],
+) -> Handler:
     from shim.conversation.mirror import Mirrors  # noqa: PLC0415
     from shim.core.engine import Engine  # noqa: PLC0415
     from shim.core.ports import World  # noqa: PLC0415
     from shim.storage.ledger import Ledger  # noqa: PLC0415
     from shim.storage.outbox import Outbox  # noqa: PLC0415
 
-    database = open_database(settings, workers)
     ledger = Ledger(database)
     mode = settings.conversations if settings.store else "local"
     contents = open_contents(settings, database)
@@ -330,6 +371,7 @@ def wire(
         most_bytes=settings.files_max_mb * 1_000_000,
         files_days=settings.files_days,
         ended=ended,
+        now=now,
     )
     engine = Engine(world)
-    return Wired(with_beta(engine) if settings.provider else engine, database)
+    return with_beta(engine) if settings.provider else engine

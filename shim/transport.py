@@ -178,6 +178,7 @@ class _Door:
             query=tuple(pair for pair in query if pair[0] != "api-version"),
             body=request.content,
             headers={**BETA, **headers} if azure else headers,
+            api_version=request.url.params.get("api-version", ""),
         )
 
     def _target(self, request: Any, base: str, sender: dict[str, str], key: str) -> Target:
@@ -236,7 +237,7 @@ class _BlockingDoor(_Door):
         return self.response(reply, began)
 
     def stream(self, source: Any, encode: Callable[[Any], bytes]) -> Any:
-        return _kin(_BlockingPieces, self._http.SyncByteStream)(source, encode)
+        return _kin(_BlockingPieces, self._http.SyncByteStream)(source, encode, self._http)
 
     def close(self) -> None:
         self._workers.stop_waiting()
@@ -277,7 +278,7 @@ class _AsyncDoor(_Door):
         return await asyncio.to_thread(self.key) if waits else self.key()
 
     def stream(self, source: Any, encode: Callable[[Any], bytes]) -> Any:
-        return _kin(_AsyncPieces, self._http.AsyncByteStream)(source, encode)
+        return _kin(_AsyncPieces, self._http.AsyncByteStream)(source, encode, self._http)
 
     async def aclose(self) -> None:
         self._workers.stop_waiting()
@@ -294,25 +295,33 @@ class _AsyncDoor(_Door):
 
 
 class _BlockingPieces:
-    def __init__(self, source: Any, encode: Callable[[Any], bytes]) -> None:
+    def __init__(self, source: Any, encode: Callable[[Any], bytes], http: Any) -> None:
         self._source = source
         self._encode = encode
+        self._http = http
 
     def __iter__(self) -> Iterator[bytes]:
-        return map(self._encode, drive.iterate(self._source))
+        try:
+            yield from map(self._encode, drive.iterate(self._source))
+        except Unreachable as error:
+            raise self._http.ReadError(str(error)) from error
 
     def close(self) -> None:
         drive.run(self._source.aclose())
 
 
 class _AsyncPieces:
-    def __init__(self, source: Any, encode: Callable[[Any], bytes]) -> None:
+    def __init__(self, source: Any, encode: Callable[[Any], bytes], http: Any) -> None:
         self._source = source
         self._encode = encode
+        self._http = http
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._source:
-            yield self._encode(piece)
+        try:
+            async for piece in self._source:
+                yield self._encode(piece)
+        except Unreachable as error:
+            raise self._http.ReadError(str(error)) from error
 
     async def aclose(self) -> None:
         await self._source.aclose()

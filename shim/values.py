@@ -19,7 +19,7 @@ from shim.providers import PROVIDERS
 __all__ = ["check", "parsed"]
 
 _CHOICES = {
-    "mode": ("responses",),
+    "mode": ("responses", "native"),
     "conversations": ("auto", "upstream", "local"),
     "history": ("items", "messages"),
     "dialect": ("", "openai", "azure", "generic"),

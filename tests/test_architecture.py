@@ -24,7 +24,7 @@ LAYERS = (
     ("shim.translate",),
     ("shim.core",),
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
-    ("shim.conversation",),
+    ("shim.conversation", "shim.native"),
     ("shim.settings", "shim.configuration", "shim.providers", "shim.values", "shim.keys"),
     ("shim.doorway",),
     (

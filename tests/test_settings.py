@@ -31,7 +31,8 @@ def test_values_of_the_environment_are_parsed() -> None:
     ("environ", "words"),
     [
         ({"SHIM_CONVERSATIONS": "yes"}, "SHIM_CONVERSATIONS='yes' is not one of: auto, upstream"),
-        ({"SHIM_MODE": "native"}, "SHIM_MODE='native' is not one of: responses"),
+        ({"SHIM_MODE": "other"}, "SHIM_MODE='other' is not one of: responses, native"),
+        ({"SHIM_MODE": "native"}, "SHIM_MODE=native needs SHIM_NATIVE_URL"),
         ({"SHIM_DATABASE_URL": "mysql://x"}, "is neither a file nor a PostgreSQL database"),
         ({"SHIM_DATABASE_URL": "postgres://x?pool=0"}, "pool=0 in SHIM_DATABASE_URL is no number"),
         (

@@ -27,6 +27,8 @@ __all__ = [
     "InHand",
     "Ledger",
     "Mirror",
+    "Passage",
+    "Passing",
     "Request",
     "Resources",
     "Stream",
@@ -80,6 +82,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Passing:
+    """A request that is handed on as it came: what is sent is all there, key and query included."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = b""
+    timeout: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer of the upstream. `body` is the parsed JSON, or `{"error": {"message": text}}`."""
 
@@ -111,6 +124,7 @@ class Download(Protocol):
     """
 
     status: int
+    headers: Mapping[str, str]
     body: Json
 
     @property
@@ -125,7 +139,19 @@ class Download(Protocol):
         ...
 
 
-class Upstream(Protocol):
+class Passage(Protocol):
+    """Hands requests on, as they are, to a server that may be another than the upstream."""
+
+    async def pass_on(self, passing: Passing) -> Download:
+        """Send once, following no redirect; whatever its status, the answer is to be read."""
+        ...
+
+    async def current(self, key: str, url: str) -> str:
+        """The key, or the token of Entra ID that it stands for; raises SettingsError."""
+        ...
+
+
+class Upstream(Passage, Protocol):
     """Carries requests to a Responses server."""
 
     def dialect(self, target: Target) -> Dialect:

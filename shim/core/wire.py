@@ -63,7 +63,8 @@ class Call:
     """One request for the Assistants API.
 
     `path` starts with a slash and ends before the query, without a base path: `/threads/thread_x`.
-    `query` holds decoded pairs in order. `body` is the raw body. `headers` have lower-case names.
+    `query` holds decoded pairs in order, without Azure's `api-version`, which stands apart. `body`
+    is the raw body. `headers` have lower-case names.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Call:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     tenant: str = ""
+    api_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,7 @@ class _Doorway(BaseRoute):
             body=await request.body(),
             headers={**(BETA if place.azure else {}), **dict(request.headers.items())},
             tenant=admitted.tenant,
+            api_version=request.query_params.get("api-version", ""),
         )
         return _told(await self._room.answer(call), began)
 
@@ -160,9 +161,9 @@ def _told(reply: Reply, began: float) -> ASGIApp:
     """A reply as an answer to what was asked at `began`."""
     headers = headers_of(reply, began)
     if reply.events is not None:
-        return Streamed(framed(reply.events), headers)
+        return Streamed(framed(reply.events), headers, reply.status)
     if reply.chunks is not None:
-        return Streamed(reply.chunks, headers)
+        return Streamed(reply.chunks, headers, reply.status)
     return Response(encode_json(reply.body or {}), reply.status, headers)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import anyio.to_thread
 import httpx
 
-from shim.core.ports import Answer, Dialect, Download, Request, Stream
+from shim.core.ports import Answer, Dialect, Download, Passing, Request, Stream
 from shim.core.wire import Target
 from shim.doorway import fitted, with_key
 from shim.server.metrics import Metrics
@@ -87,6 +87,12 @@ class Lines:
     async def open(self, request: Request) -> Stream:
         request = await self._fitted(request)
         return await self._line().upstream.open(request)
+
+    async def pass_on(self, passing: Passing) -> Download:
+        return await self._line().upstream.pass_on(passing)
+
+    async def current(self, key: str, url: str) -> str:
+        return await self._line().upstream.current(key, url)
 
     async def _fitted(self, request: Request) -> Request:
         return replace(request, target=await self.fitted(request.target))

@@ -73,7 +73,8 @@ class Observed:
     def _begin(self, message: Message, trail: Trail) -> None:
         headers = MutableHeaders(scope=message)
         trail.status = message["status"]
-        if trail.route == "proxy" and (given := headers.get("x-request-id")):
+        passed_on = trail.route == "proxy" or headers.get("x-shim-lane") == "native"
+        if passed_on and (given := headers.get("x-request-id")):
             trail.upstream_id = given  # what the upstream's support asks for
         else:
             headers["x-request-id"] = trail.request_id

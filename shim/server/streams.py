@@ -39,8 +39,10 @@ _CUT_SHORT = Event(
 class Streamed:
     """An answer that comes no faster than the caller takes it."""
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str]) -> None:
-        self.status_code = 200
+    def __init__(
+        self, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str], status: int = 200
+    ) -> None:
+        self.status_code = status
         self.headers = headers
         self._pieces = pieces
 
@@ -52,7 +54,8 @@ class Streamed:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in self.headers.items()]
         try:
             async with aclosing(self._pieces) as pieces:
-                await send({"type": "http.response.start", "status": 200, "headers": raw})
+                start = {"type": "http.response.start", "status": self.status_code}
+                await send({**start, "headers": raw})
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                     # where all is there and fits, nothing above waits: others would, and nobody

@@ -1,31 +1,37 @@
-"""Server-sent events as they come in: bytes to payloads. Knows framing, and no event's meaning."""
+"""Server-sent events as they come in: bytes to payloads, or to events with their names.
+
+Knows framing, and no event's meaning.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Generic, TypeVar
 
-from shim.core.wire import Json, decode_json
+from shim.core.wire import Event, Json, decode_json
 from shim.errors import Unreachable
 
-__all__ = ["EventParser"]
+__all__ = ["EventParser", "NamedEventParser"]
+
+T = TypeVar("T")
 
 
-class EventParser:
-    """Takes bytes as they arrive and gives the payload of each event that they complete."""
+class _Parser(Generic[T]):
+    """Takes bytes as they arrive; a subclass says what an event amounts to."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._name = ""
         self._data: list[bytes] = []
 
-    def feed(self, chunk: bytes) -> Iterator[Json]:
-        """The payloads completed by these bytes."""
+    def feed(self, chunk: bytes) -> Iterator[T]:
+        """What is completed by these bytes."""
         for line in self._lines(chunk):
             if payload := self._line(line):
                 yield payload
 
-    def end(self) -> Iterator[Json]:
-        """The payload of a last event that lacks its closing blank line, if it is whole."""
+    def end(self) -> Iterator[T]:
+        """A last event that lacks its closing blank line, if it is whole."""
         for line in (b"".join(self._pieces).rstrip(b"\r"), b""):
             try:
                 payload = self._line(line)
@@ -50,7 +56,7 @@ class EventParser:
     def _half_end(self) -> bool:
         return bool(self._pieces) and self._pieces[-1].endswith(b"\r")
 
-    def _line(self, line: bytes) -> Json | None:
+    def _line(self, line: bytes) -> T | None:
         if not line:
             return self._dispatch()
         field, _, value = line.removeprefix(b"\xef\xbb\xbf").partition(b":")
@@ -61,16 +67,39 @@ class EventParser:
             self._name = value.decode("utf-8", "replace")
         return None
 
-    def _dispatch(self) -> Json | None:
+    def _dispatch(self) -> T | None:
         name, text = self._name, b"\n".join(self._data)
         self._name, self._data = "", []
-        if not text or text.strip() == b"[DONE]":
+        return self._event(name, text) if text else None
+
+    def _event(self, name: str, text: bytes) -> T | None:
+        raise NotImplementedError
+
+
+class EventParser(_Parser[Json]):
+    """Gives the payload of each event that the bytes complete."""
+
+    def _event(self, name: str, text: bytes) -> Json | None:
+        if text.strip() == b"[DONE]":
             return None
-        try:
-            payload = decode_json(text)
-        except ValueError as error:
-            raise Unreachable("the upstream sent an event that is not JSON", sent=True) from error
+        payload = _decoded(text)
         return _typed(payload, name) if isinstance(payload, dict) else None
+
+
+class NamedEventParser(_Parser[Event]):
+    """Gives each event as it was sent, its end included."""
+
+    def _event(self, name: str, text: bytes) -> Event:
+        payload = None if text.strip() == b"[DONE]" else _decoded(text)
+        data = payload if isinstance(payload, dict) else text.decode("utf-8", "replace")
+        return Event(name, data)
+
+
+def _decoded(text: bytes) -> object:
+    try:
+        return decode_json(text)
+    except ValueError as error:
+        raise Unreachable("the upstream sent an event that is not JSON", sent=True) from error
 
 
 def _typed(payload: Json, name: str) -> Json:

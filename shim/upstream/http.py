@@ -16,10 +16,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
-from shim.core.ports import Answer, Dialect, Request
+from shim.core.ports import Answer, Dialect, Passing, Request
 from shim.core.wire import Json, Target, decode_json, encode_compact
 from shim.errors import Unreachable
 from shim.upstream.dialect import choose
+from shim.upstream.entra import current, is_entra
 from shim.upstream.retry import repeat
 from shim.upstream.streams import HttpDownload, HttpStream
 
@@ -78,6 +79,22 @@ class _Upstream:
         """Send and return once the headers are there."""
         return await repeat(lambda: self._begin(request), request, self._sleep)
 
+    async def pass_on(self, passing: Passing) -> HttpDownload:
+        """Send once, as it is; whatever its status, the answer is to be read as bytes."""
+        self._check_open()
+        timeout = timeouts(passing.timeout)
+        with self.failures():
+            request = self._client.build_request(
+                passing.method,
+                passing.url,
+                headers=dict(passing.headers),
+                content=passing.body or None,
+                extensions={} if timeout is None else {"timeout": timeout},
+            )
+            response = await self._send(request, follow_redirects=False)
+        headers = dict(response.headers.items())
+        return HttpDownload(response.status_code, headers, response=response, source=self)
+
     async def _once(self, request: Request, files: Form | None = None) -> Answer:
         response = await self._transmit(request, "application/json", files)
         status, headers = response.status_code, dict(response.headers.items())
@@ -102,10 +119,13 @@ class _Upstream:
         return HttpStream(status, headers, body=_body(status, content))
 
     async def _transmit(self, request: Request, accept: str, files: Form | None = None) -> Any:
-        if self._client.is_closed:
-            raise Unreachable("the HTTP client is closed", sent=False)
+        self._check_open()
         with self.failures():
             return await self._send(self._build(request, accept, files))
+
+    def _check_open(self) -> None:
+        if self._client.is_closed:
+            raise Unreachable("the HTTP client is closed", sent=False)
 
     def _build(self, request: Request, accept: str, files: Form | None) -> Any:
         headers = {**request.target.headers, "accept": accept}
@@ -152,7 +172,7 @@ class _Upstream:
         except (http.RequestError, http.StreamError, *_unmapped()) as error:
             raise Unreachable(_words(error), sent=True) from error
 
-    async def _send(self, request: Any) -> Any:
+    async def _send(self, request: Any, **options: Any) -> Any:
         raise NotImplementedError
 
     async def _read(self, response: Any) -> bytes:
@@ -174,11 +194,11 @@ class BlockingUpstream(_Upstream):
         super().__init__(client, sleep, dialect)
         self._process = os.getpid()
 
-    async def _send(self, request: Any) -> Any:
+    async def _send(self, request: Any, **options: Any) -> Any:
         if self._process != os.getpid():
             self._part()
             self._process = os.getpid()
-        return self._client.send(request, stream=True)
+        return self._client.send(request, stream=True, **options)
 
     def _part(self) -> None:
         """Close, in a child, the connections shared with its parent: each would read the other's.
@@ -191,6 +211,10 @@ class BlockingUpstream(_Upstream):
             if isinstance(transport, self._http.HTTPTransport):
                 with suppress(RuntimeError):  # older ones complain of requests in flight
                     transport.close()
+
+    async def current(self, key: str, url: str) -> str:
+        """The key, or the token of Entra ID that it stands for."""
+        return current(key, url)
 
     async def _read(self, response: Any) -> bytes:
         content: bytes = response.read()
@@ -214,13 +238,13 @@ class AsyncUpstream(_Upstream):
         super().__init__(client, sleep, dialect)
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
-    async def _send(self, request: Any) -> Any:
+    async def _send(self, request: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()
         if self._loop is None or self._loop() is not loop:
             if self._loop is not None and self._pools():
                 await self._use_up(request.url)
             self._loop = weakref.ref(loop)
-        return await self._client.send(request, stream=True)
+        return await self._client.send(request, stream=True, **options)
 
     def _pools(self) -> bool:
         """Whether the client keeps connections, as all do but those of tests."""
@@ -240,6 +264,10 @@ class AsyncUpstream(_Upstream):
             except Exception:  # noqa: BLE001 - that it fails is as good an answer
                 return
             return
+
+    async def current(self, key: str, url: str) -> str:
+        """The key, or the token of Entra ID that it stands for."""
+        return await asyncio.to_thread(current, key, url) if is_entra(key) else key
 
     async def _read(self, response: Any) -> bytes:
         content: bytes = await response.aread()

@@ -15,6 +15,8 @@ __all__ = ["findings", "loaded"]
 _UNSET = {
     "upstream_url": "the client's own",
     "upstream_key": "the client's own",
+    "native_url": "none",
+    "native_key": "the caller's own",
     "dialect": "by host",
     "provider": "none",
     "models": "none replaced",
@@ -59,10 +61,10 @@ def _of_file() -> tuple[Collection[str], Collection[str]]:
 
 def _shown(settings: Settings, name: str) -> str:
     match name:
-        case "upstream_key" if settings.upstream_key:
+        case "upstream_key" | "native_key" if getattr(settings, name):
             return "set, not shown"
-        case "upstream_url" if settings.upstream_url:
-            return without_password(settings.upstream_url)
+        case "upstream_url" | "native_url" if url := getattr(settings, name):
+            return without_password(url)
         case "database_url":
             return settings.database_shown()
         case _:

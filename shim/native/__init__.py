@@ -1,0 +1,1 @@
+"""Handlers that hand calls on to a server which still speaks the Assistants API itself."""
