@@ -19,9 +19,21 @@ from shim import drive
 from shim.cli.tables import echo_json, echo_table
 
 if TYPE_CHECKING:
+    from shim.storage.database import Database
     from shim.storage.keyring import Key, Keyring
 
 __all__ = ["command"]
+
+_KINDS = {
+    "cntr": "container",
+    "conv": "conversation",
+    "file": "file",
+    "pmpt": "prompt",
+    "resp": "response",
+    "skill": "skill",
+    "vs": "vector_store",
+}
+"""What the upstream's ids name, by how they begin."""
 
 _DRY = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
@@ -125,6 +137,35 @@ def alias(*, old: str | None, new: str | None, dry_run: bool) -> None:
     click.echo(f"the new key {would} the old one's {count} assistants and threads")
 
 
+@command.command("grant")
+@click.argument("tenant")
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--kind", type=click.Choice(sorted(set(_KINDS.values()))), help="Default: by the ids")
+@_DRY
+def grant(*, tenant: str, ids: tuple[str, ...], kind: str | None, dry_run: bool) -> None:
+    """Let a tenant use what was not made through shim: files, vector stores, prompts ...
+
+    It is needed where tenants share an upstream key. The tenant * stands for all: they may use it
+    and not change it.
+    """
+    from shim.storage.owners import Owners
+
+    given = [(kind or _kind_of(each), each) for each in ids]
+    if not dry_run:
+        with _database() as database:
+            drive.run(Owners(database).grant(tenant, given))
+    whom = "all tenants" if tenant == "*" else repr(tenant)
+    for each, key in given:
+        click.echo(f"{whom} {'could' if dry_run else 'can'} use the {each.replace('_', ' ')} {key}")
+
+
+def _kind_of(key: str) -> str:
+    prefix = key.partition("-" if key.startswith("file-") else "_")[0]
+    if prefix not in _KINDS:
+        raise click.ClickException(f"{key} does not begin like an id that is known: say --kind.")
+    return _KINDS[prefix]
+
+
 def _listed() -> Iterator[dict[str, Any]]:
     from shim.keys import configured_keys
     from shim.settings import Settings
@@ -145,13 +186,20 @@ def _listed() -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _keyring() -> Iterator[Keyring]:
-    from shim.settings import Settings, open_database
     from shim.storage.keyring import Keyring
+
+    with _database() as database:
+        yield Keyring(database)
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    from shim.settings import Settings, open_database
     from shim.workers import BlockingWorkers
 
     database = open_database(Settings.load(), BlockingWorkers())
     try:
-        yield Keyring(database)
+        yield database
     finally:
         drive.run(database.aclose())
 

@@ -39,13 +39,14 @@ class Target:
     `base_url` ends before `/responses`, without a slash; a query behind it, `?api-version=preview`,
     belongs to every call. `headers` are those of the request in hand that identify its sender
     (lower-case names). `timeout` is an httpx timeout object or None.
-    `tenant` is whose the objects are that these calls make. It is never stored or logged.
+    `tenant` is whose the objects are that these calls make, where that has to be remembered. It is
+    never stored or logged.
     """
 
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: Any = None
-    tenant: str = ""
+    tenant: str | None = None
 
     @property
     def root(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.datastructures import URLPath
@@ -29,9 +30,9 @@ from shim.server.modes import access_of
 from shim.server.observation import Observed, trail_of
 from shim.server.onward import Router
 from shim.server.paths import Place, placed
-from shim.server.proxy import forwarded
+from shim.server.proxy import Passed, forwarded
 from shim.server.room import Room
-from shim.server.sharing import vetted
+from shim.server.shared import Shared
 from shim.server.streams import Streamed, framed
 from shim.server.telling import routes
 from shim.settings import Settings
@@ -97,6 +98,7 @@ class _Doorway(BaseRoute):
         self._access = access
         self._rates = Rates(room.settings.rate)
         self._most = room.settings.max_body_mb * 1_000_000
+        self._shared = Shared(room.belongings, room.lines.send)
         self._router = Router(Models(room.settings.models, room.settings.provider))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -132,24 +134,37 @@ class _Doorway(BaseRoute):
         self._rates.check(admitted.name)
         if place.ours:
             return await self._carried(request, place, admitted, began)
-        onward = await vetted(request, place) if admitted.shares else request
-        return await self._passed(onward, place, admitted.target)
+        answer = await self._passed(request, place, admitted)
+        return _told(answer, began) if isinstance(answer, Reply) else answer
 
-    async def _passed(self, request: Request, place: Place, target: Target) -> ASGIApp:
+    async def _passed(self, request: Request, place: Place, admitted: Admitted) -> Passed | Reply:
+        target = admitted.target
+        forward = partial(self._forwarded, place=place, target=target)
+        if admitted.shares:
+            return await self._shared.passed(request, place, target, forward)
+        return await forward(request)
+
+    async def _forwarded(self, request: Request, place: Place, target: Target) -> Passed:
         lines = self._room.lines
         onward = await self._router.onward(place, request, target, lines.dialect(target))
-        return await forwarded(lines.client(), request, onward, await lines.fitted(target))
+        fitted = await lines.fitted(target)
+        answer = await forwarded(lines.client(), request, onward, fitted)
+        if target.tenant is not None:
+            answer.told_by(partial(self._room.belongings.told, target.tenant))
+        return answer
 
     async def _carried(
         self, request: Request, place: Place, admitted: Admitted, began: float
     ) -> ASGIApp:
-        query = request.query_params.multi_items()
+        query, body = request.query_params.multi_items(), await request.body()
+        if admitted.shares:
+            await self._room.belongings.check_call(admitted.tenant, body)
         call = Call(
             method=request.method,
             path=place.path,
             target=admitted.target,
             query=tuple(pair for pair in query if pair[0] != "api-version"),
-            body=await request.body(),
+            body=body,
             headers={**(BETA if place.azure else {}), **dict(request.headers.items())},
             tenant=admitted.tenant,
             api_version=request.query_params.get("api-version", ""),

@@ -78,7 +78,7 @@ class Callers:
         digest = digest_with(self._secret, key)
         caller = await self._caller(digest, _credential(headers))
         sent = {n: v for n, v in sender_of(headers).items() if n not in _CREDENTIALS}
-        target = Target(self._url, {**sent, **_credential(headers)}, TIMEOUT, caller.tenant)
+        target = Target(self._url, {**sent, **_credential(headers)}, TIMEOUT)
         return Admitted(caller.tenant, target, digest)
 
     async def _caller(self, digest: str, credential: Mapping[str, str]) -> Caller:

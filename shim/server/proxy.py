@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import anyio
 import httpx
@@ -39,6 +39,10 @@ _NOT_RETURNED = re.compile(
 _CREDENTIALS = ("authorization", "api-key", "openai-organization", "openai-project")
 
 
+Telling = Callable[[str, AsyncIterator[bytes]], AsyncIterator[bytes]]
+"""From the content type and the pieces of an answer to its pieces."""
+
+
 async def forwarded(
     client: httpx.AsyncClient, request: Request, onward: Onward, to: Target
 ) -> Passed:
@@ -65,7 +69,15 @@ class Passed:
         self.status_code = answer.status_code
         self._answer = answer
         self._request = request
+        self._telling: Telling | None = None
         self.headers = MutableHeaders(raw=_returned(answer.headers))
+
+    def told_by(self, telling: Telling) -> None:
+        """Let somebody read, decoded, what passes, before it is passed on."""
+        self._telling = telling
+        if "content-encoding" in self.headers:
+            del self.headers["content-encoding"]
+            del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it; a caller who leaves ends the upstream's work on it, as it would there."""
@@ -79,13 +91,19 @@ class Passed:
     async def _pass(self, send: Send, start: Mapping[str, object]) -> None:
         await send(dict(start))
         try:
-            async for chunk in self._answer.aiter_raw():  # the answer is closed by whoever called
+            async for chunk in self._pieces():  # the answer is closed by whoever called
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except httpx.HTTPError as error:
             # left without its end, so that the caller does not take a part for the whole
             log.warning("the upstream's answer broke off: %s: %s", type(error).__name__, error)
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _pieces(self) -> AsyncIterator[bytes]:
+        if self._telling is None:
+            return self._answer.aiter_raw()
+        kind = self._answer.headers.get("content-type", "")
+        return self._telling(kind, self._answer.aiter_bytes())
 
 
 _Headers = list[tuple[bytes, bytes]]

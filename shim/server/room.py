@@ -13,9 +13,12 @@ import weakref
 from collections.abc import Callable
 
 from shim.core.wire import Call, Reply
+from shim.server.belongings import Belongings
 from shim.server.lines import Lines
 from shim.server.metrics import Metrics
+from shim.server.recording import Recording
 from shim.settings import Settings, Wired, wire
+from shim.storage.owners import Owners
 from shim.workers import AsyncWorkers
 
 __all__ = ["Room"]
@@ -31,6 +34,7 @@ class Room:
         self.metrics = Metrics()
         self.workers = AsyncWorkers()
         self.lines = Lines(settings, self.workers, self.metrics)
+        self.belongings = Belongings(lambda: Owners(self.wired.database))
         self.closing = False
         self._wired: Wired | None = None
         self._ends: float | None = None
@@ -42,7 +46,8 @@ class Room:
         """The engine, put together when it is first asked for."""
         if self._wired is None:
             ended = self.metrics.run_ended
-            self._wired = wire(self.settings, self.lines, self.workers, ended)
+            upstream = Recording(self.lines, self.belongings)
+            self._wired = wire(self.settings, upstream, self.workers, ended)
         return self._wired
 
     async def answer(self, call: Call) -> Reply:

@@ -1,4 +1,4 @@
-"""What is passed on for tenants who share an upstream key."""
+"""What is passed on for tenants who share an upstream key, and what is not looked at is not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def place():
         ("/responses", {"input": [{"role": "user", "content": "Hello", "id": "msg_1"}]}),
     ],
 )
-def test_what_leaves_nothing_behind_is_passed_on(place, path, body):
+def test_what_names_nothing_of_others_is_passed_on(place, path, body):
     """It goes upstream with the server's key."""
     http, echo = place
 
@@ -61,25 +61,25 @@ def test_what_leaves_nothing_behind_is_passed_on(place, path, body):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/files"),
-        ("POST", "/files"),
         ("GET", "/files/file-1"),
         ("GET", "/files/file-1/content"),
         ("DELETE", "/files/file-1"),
-        ("POST", "/uploads"),
-        ("GET", "/vector_stores"),
+        ("POST", "/uploads/upload_1/complete"),
         ("POST", "/vector_stores/vs_1/search"),
-        ("POST", "/conversations"),
         ("GET", "/conversations/conv_1/items"),
         ("GET", "/responses/resp_1"),
         ("POST", "/responses/resp_1/cancel"),
         ("DELETE", "/responses/resp_1"),
-        ("POST", "/responses/compact"),
         ("GET", "/containers/cntr_1/files"),
         ("GET", "/chat/completions"),
         ("GET", "/chat/completions/chatcmpl_1"),
+        ("GET", "/responses"),
+        ("GET", "/conversations"),
         ("POST", "/batches"),
+        ("GET", "/batches/batch_1"),
         ("POST", "/fine_tuning/jobs"),
+        ("POST", "/evals"),
+        ("GET", "/realtime/sessions"),
         ("GET", "/models/a/b"),
         ("DELETE", "/models/ft-1"),
         ("GET", "/organization/admin_api_keys"),
@@ -87,6 +87,17 @@ def test_what_leaves_nothing_behind_is_passed_on(place, path, body):
         ("GET", "/models/%2e%2e/files"),
         ("GET", "/models//files"),
         ("GET", "/Files"),
+        ("GET", "/files/file-1%2fcontent"),
+        ("GET", "/%66iles/file-1"),
+        ("GET", "/files/x/../file-1"),
+        ("GET", "/files/x%2f..%2ffile-1"),
+        ("GET", "/files/%252e%252e/file-1"),
+        ("GET", "/files/file-1/"),
+        ("GET", "//files/file-1"),
+        ("GET", "/files;x/file-1"),
+        ("GET", "/responses?previous_response_id=resp_1"),
+        ("HEAD", "/files/file-1"),
+        ("PUT", "/files/file-1"),
     ],
 )
 def test_what_is_kept_at_the_upstream_is_not_reached(place, method, path):
@@ -97,7 +108,8 @@ def test_what_is_kept_at_the_upstream_is_not_reached(place, method, path):
     answer = http.request(method, f"/v1{path}")
 
     assert answer.status_code in (403, 404), answer.text
-    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    if method != "HEAD":
+        assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
     assert len(echo.seen) == asked
 
 
@@ -114,17 +126,22 @@ def test_what_is_kept_at_the_upstream_is_not_reached(place, method, path):
         {"tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
         {"tools": [{"type": "code_interpreter", "container": {"file_ids": ["file-1"]}}]},
         {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]},
+        {"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]},
+        {"prompt": {"id": "pmpt_1", "variables": {"x": {"file_id": "file-1"}}}},
+        {"prompt": {"id": None, "variables": {"x": {"type": "input_file", "file_id": "file-1"}}}},
+        {"FILE_ID": "file-1"},
+        {"tools": [{"type": "shell", "environment": {"skills": [{"skill_id": "skill_1"}]}}]},
     ],
 )
-def test_a_body_names_nothing_that_is_kept(place, body):
-    """What it names might be another tenant's."""
+def test_a_body_names_nothing_of_others(place, body):
+    """What it names is as if it were not there, and the upstream is not asked."""
     http, echo = place
     asked = len(echo.seen)
 
     answer = http.post("/v1/responses", json=body)
 
-    assert answer.status_code == 403, answer.text
-    assert "names what is kept at the upstream" in answer.json()["error"]["message"]
+    assert answer.status_code == (400 if "previous_response_id" in body else 404), answer.text
+    assert "found" in answer.json()["error"]["message"] or "No such" in answer.text
     assert len(echo.seen) == asked
 
 
@@ -159,3 +176,32 @@ def test_a_form_with_a_file_is_passed_on(place):
 
     assert answer.status_code == 200
     assert "RIFF" in echo.seen[-1]["body"]
+
+
+@pytest.mark.parametrize(
+    "name", ["file_id", "images[0][file_id]", "FILE_IDS[]", "images", "x", "container[file_ids][]"]
+)
+def test_a_form_names_nothing_of_others(place, name):
+    """Fields of forms are looked at as JSON is, whatever their names are written like."""
+    http, echo = place
+    asked = len(echo.seen)
+    value = '[{"file_id": "file-1"}]' if name in {"images", "x"} else "file-1"
+
+    answer = http.post(
+        "/v1/images/edits", files={"image": ("a.png", b"x" * 100_000)}, data={name: value}
+    )
+
+    assert answer.status_code == 404, answer.text
+    assert len(echo.seen) == asked
+
+
+def test_a_broken_form_is_refused(place):
+    """What cannot be looked at does not go on as a whole."""
+    http, echo = place
+    asked = len(echo.seen)
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+
+    answer = http.post("/v1/files", content=b"--y\r\nrubbish", headers=kind)
+
+    assert answer.status_code == 400
+    assert len(echo.seen) == asked
