@@ -13,6 +13,7 @@ from shim.errors import ShimError
 __all__ = ["main"]
 
 _HOMES = {
+    "assistants": "shim.cli.assistants",
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
     "export": "shim.cli.export",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shim.settings import Settings
     from shim.storage.database import Database
 
-__all__ = ["command", "progress"]
+__all__ = ["command", "database_for", "progress"]
 
 _MOST_PROBLEMS = 20
 
@@ -78,7 +78,7 @@ def _imported(settings: Settings, where: Where, plan: Plan) -> Report:
     from shim.storage.imports import Imports
     from shim.storage.ledger import Ledger
 
-    with _database(settings, dry_run=plan.dry_run) as database:
+    with database_for(settings, dry_run=plan.dry_run) as database:
         shapes = Shapes(where.without_tools)
         writer = Writer(Imports(database), Ledger(database), plan, shapes)
         with closing(gather(found_in(where, writer.refuse))) as gathered:
@@ -94,7 +94,7 @@ def _write(writer: Writer, gathered: Gathered) -> None:
 
 
 @contextmanager
-def _database(settings: Settings, *, dry_run: bool) -> Iterator[Database]:
+def database_for(settings: Settings, *, dry_run: bool) -> Iterator[Database]:
     """The database, made if need be; a dry run without one looks at an empty one in memory."""
     from dataclasses import replace
 

@@ -95,6 +95,7 @@ def _run(database: Database, run: Run) -> Json:
         **objects.run(run),
         "notes": list(run.notes),
         "response_id": run.response_id,
+        "assistant_version": run.assistant_version,
         "steps": [objects.step(step) for step in steps],
         "files": [_file(file) for file in files if file.run_id == run.id],
     }

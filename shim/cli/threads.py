@@ -82,6 +82,8 @@ def _show(found: Record) -> None:
 
 def _show_run(run: dict[str, Any]) -> None:
     click.echo(f"\nrun {run['id']}  {_time(run['created_at'])}  {run['status']}  {run['model']}")
+    if version := run["assistant_version"]:
+        click.echo(f"  by     {run['assistant_id']}, version {version}")
     if usage := run["usage"]:
         tokens = f"{usage['prompt_tokens']} prompt, {usage['completion_tokens']} completion"
         click.echo(f"  usage  {tokens}")
