@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +25,34 @@ def bare_environment(tmp_path_factory):
                 environment.delenv(name)
         environment.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+class _Keys(logging.Handler):
+    """Looks for keys in all that is logged; those of the tests look like OpenAI's."""
+
+    pattern = re.compile(r"(?<!\w)sk-[\w-]{6,}")
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def emit(self, record):
+        """Note a line that has a key in it, or an error's traceback that has."""
+        line = logging.Formatter().format(record)
+        if self.pattern.search(line):
+            self.found.append(line)
+
+
+@pytest.fixture(autouse=True)
+def no_logged_keys():
+    """Whatever a test does, no key stands in the log."""
+    handler, loggers = _Keys(), [logging.getLogger(name) for name in ("shim", "uvicorn")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield
+    for logger in loggers:
+        logger.removeHandler(handler)
+    assert handler.found == []
 
 
 @pytest.fixture(scope="session")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import pytest
 
 from shim import drive
+from shim.core.ports import Batch
+from shim.core.records import Thread
 from shim.errors import Lost
 from shim.storage.keyring import Caller, Key, Keyring
+from shim.storage.ledger import Ledger
 from shim.storage.owners import Owners
-from shim.storage.sqlite import SQLite
-from shim.workers import BlockingWorkers
 
 
-@pytest.fixture
-def database():
-    """An empty database."""
-    database = SQLite(":memory:", BlockingWorkers().sleep)
-    yield database
-    database.close()
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request, database_on):
+    """An empty database of each kind."""
+    return database_on(request.param)
 
 
 def test_what_is_somebodys_becomes_nobody_elses(database):
@@ -87,3 +86,17 @@ def test_an_alias_of_an_alias_is_the_first_ones(database):
 
     assert drive.run(keyring.caller("3")) == Caller("1", 200)
     assert drive.run(keyring.caller("2")) == Caller("1", 0)
+
+
+def test_what_a_new_key_had_made_moves_with_it(database):
+    """What was made with either key is both's after an alias, at the upstream too."""
+    keyring, owners = Keyring(database), Owners(database)
+    drive.run(Ledger(database).add_thread("1", Thread("thread_1", 1), Batch()))
+    drive.run(Ledger(database).add_thread("2", Thread("thread_2", 1), Batch()))
+    drive.run(owners.add("2", {("file", "file-1")}))
+
+    drive.run(keyring.alias("1", "2"))
+
+    assert drive.run(keyring.counted("1")) == drive.run(keyring.counted("2")) == 2
+    assert drive.run(owners.own("1", {("file", "file-1")}))
+    assert not drive.run(owners.own("2", {("file", "file-1")}))
