@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 _HOMES = {
     "assistants": "shim.cli.assistants",
+    "codemod": "shim.cli.codemod",
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
     "export": "shim.cli.export",
@@ -21,6 +22,7 @@ _HOMES = {
     "keys": "shim.cli.keys",
     "scan": "shim.cli.scan",
     "serve": "shim.cli.serve",
+    "status": "shim.cli.status",
     "threads": "shim.cli.threads",
     "verify": "shim.cli.verify",
 }

@@ -20,7 +20,9 @@ class Clients:
 
     def __init__(self, files: Mapping[str, Facts]) -> None:
         self._files = files
-        self._modules = _modules(files)
+        self._exact = {_module(path): path for path in files}
+        self._modules = {**_by_endings(files), **self._exact}
+        self._makers: dict[str, set[str]] = {}
         self._imports = {path: set(self._imported(path)) for path in files}
         self._importers: dict[str, set[str]] = {path: set() for path in files}
         for path, others in self._imports.items():
@@ -40,7 +42,12 @@ class Clients:
         own = {path} if any(self.is_own(path, site.client) for site in facts.sites) else set()
         if not self.origins(path):
             return own
-        return own | {each for each in self._files if path in self.makers(each)}
+        traced = {
+            each
+            for each, theirs in self._files.items()
+            if any(self._trace(each, site.client) == path for site in theirs.sites)
+        }
+        return own | traced | {each for each in self._files if path in self.makers(each)}
 
     def makers(self, path: str) -> set[str]:
         """The files whose clients may be those that a file is given.
@@ -48,12 +55,15 @@ class Clients:
         Those that it imports, or that import it; where none of them makes clients, those that its
         importers import.
         """
-        if not self._is_open(path):
-            return set()
+        if path not in self._makers:
+            self._makers[path] = self._found_makers(path) if self._is_open(path) else set()
+        return self._makers[path]
+
+    def _found_makers(self, path: str) -> set[str]:
         near = _reached(path, self._imports) | _reached(path, self._importers)
         far = {o for each in _reached(path, self._importers) for o in _reached(each, self._imports)}
         for files in (near, far):
-            if found := {each for each in files - {path} if self._gives_away(each)}:
+            if found := {each for each in files - {path} if self._gives_away(each, path)}:
                 return found
         return set()
 
@@ -66,20 +76,38 @@ class Clients:
             return "openai"
         return "shim" if "shim" in origins else "unknown"
 
-    def _gives_away(self, path: str) -> bool:
-        """Whether a file makes clients that others may use: returned, passed, kept or imported."""
+    def _gives_away(self, path: str, user: str) -> bool:
+        """Whether clients that a file makes may come to a user."""
         facts = self._files[path]
         if not self.origins(path):
             return False
-        if facts.escaping or not facts.made or any("." in n or n == "return" for n in facts.made):
+        made = {name for name, origin in facts.made.items() if self._origin(path, origin)}
+        if facts.escaping & made or not made:
             return True
-        imports = (i for each in self._importers[path] for i in self._files[each].imports)
-        return any(i.name in facts.made or self._is_module(i, path) for i in imports)
+        attributes = {name.rpartition(".")[2] for name in made if "." in name}
+        if any(s.client.rpartition(".")[2] in attributes for s in self._files[user].sites):
+            return True
+        names = {name.removesuffix("()") for name in made}
+        importers = (each for each in self._importers[path] if each != path)
+        imports = (found for each in importers for found in self._files[each].imports)
+        stem = PurePosixPath(path).stem
+        return any(i.name in {*names, stem, "*"} or i.module == stem for i in imports)
 
-    def _is_module(self, found: Import, path: str) -> bool:
-        return PurePosixPath(path).stem in {found.name, found.module.rpartition(".")[2]} and (
-            found.name is None or found.name == PurePosixPath(path).stem
-        )
+    def _trace(self, path: str, client: str) -> str | None:
+        """The file that makes a client, followed over imported clients and functions."""
+        seen: set[tuple[str, str]] = set()
+        while (path, client) not in seen:
+            seen.add((path, client))
+            made = self._files[path].made.get(client)
+            if made is not None and not made.startswith("call "):
+                return path
+            name = (made or client).removeprefix("call ")
+            found = self._files[path].bound(name)
+            target = self._resolve(path, found) if found and found.name else None
+            if found is None or target is None:
+                return None
+            path, client = target, f"{found.name}()" if made else str(found.name)
+        return None
 
     def is_own(self, path: str, client: str) -> bool:
         """Whether a call's client is made in its own file."""
@@ -119,9 +147,16 @@ class Clients:
         return found.module if found.module in {"openai", "shim"} else f"from {name}"
 
     def _origin(self, path: str, origin: str) -> str:
-        if not origin.startswith("from "):
+        kind, _, name = origin.partition(" ")
+        if not name:
             return origin
-        home = self.home(path, origin.removeprefix("from "))
+        if kind == "call":
+            found = self._files[path].bound(name)
+            target = self._resolve(path, found) if found else None
+            made = self._files[target].made.get(f"{found.name}()") if found and target else None
+            is_new = made is not None and (target, made) != (path, origin)
+            return self._origin(target, made) if is_new and target and made else ""
+        home = self.home(path, name)
         if home is None:
             return ""
         module = home[1].module
@@ -142,25 +177,27 @@ class Clients:
             parents = PurePosixPath(path).parts[: -found.level] if found.level else ()
             base = ".".join([*parents, *([found.module] if found.module else [])])
         for name in ([f"{base}.{found.name}"] if found.name else []) + [base]:
+            for folder in PurePosixPath(path).parents if not found.level else ():
+                near = ".".join([*folder.parts, name])
+                if (target := self._exact.get(near)) is not None:
+                    return target
             if (target := self._modules.get(name.strip("."))) is not None:
                 return target
         return None
 
 
-def _modules(files: Iterable[str]) -> dict[str, str]:
-    """Each file by every module name it may have, shorter ones only where they name one file."""
+def _module(path: str) -> str:
+    return ".".join(PurePosixPath(path).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _by_endings(files: Iterable[str]) -> dict[str, str]:
+    """Each file by the ends of its module's name, where they name no other."""
     names: dict[str, set[str]] = {}
     for path in files:
-        parts = list(PurePosixPath(path).with_suffix("").parts)
-        if parts[-1] == "__init__":
-            parts.pop()
+        parts = _module(path).split(".")
         for start in range(len(parts)):
             names.setdefault(".".join(parts[start:]), set()).add(path)
-    exact = {
-        ".".join(PurePosixPath(p).with_suffix("").parts).removesuffix(".__init__"): p for p in files
-    }
-    once = {name: next(iter(paths)) for name, paths in names.items() if len(paths) == 1}
-    return {**once, **exact}
+    return {name: next(iter(paths)) for name, paths in names.items() if len(paths) == 1}
 
 
 def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:

@@ -93,6 +93,8 @@ class _Reader(ast.NodeVisitor):
         """Names for resources and clients, twice, so that a name of a name is known."""
         for _ in range(2):
             for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    self._note_returned(node)
                 for target, value in _assigned(node):
                     self._note_name(target, value)
 
@@ -107,6 +109,14 @@ class _Reader(ast.NodeVisitor):
             if (text := ast.unparse(value)) in self.facts.made:
                 self.facts.made[target] = self.facts.made[text]
 
+    def _note_returned(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """A function that returns, or yields, a client stands for it where it is called."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Return | ast.Yield) and each.value is not None:
+                origin = self._origin(each.value) or self.facts.made.get(ast.unparse(each.value))
+                if origin is not None:
+                    self.facts.made[f"{node.name}()"] = origin
+
     def _origin(self, value: ast.expr) -> str | None:
         """Whose client an expression makes: `openai`, `shim`, or a module's that passes it on."""
         if isinstance(value, ast.BoolOp):
@@ -115,9 +125,16 @@ class _Reader(ast.NodeVisitor):
             return self._origin(value.body) or self._origin(value.orelse)
         if isinstance(value, ast.Await):
             return self._origin(value.value)
-        if not isinstance(value, ast.Call):
-            return None
+        return self._call_origin(value) if isinstance(value, ast.Call) else None
+
+    def _call_origin(self, value: ast.Call) -> str | None:
         names = names_of(value.func)
+        if isinstance(value.func, ast.Name):
+            if (own := self.facts.made.get(f"{names[0]}()")) is not None:
+                return own
+            found = self.facts.bound(names[0])
+            if found and found.name and not found.name[0].isupper() and found.module != "shim":
+                return f"call {names[0]}"
         if names[-1] in {"with_options", "copy"}:
             inner = value.func.value if isinstance(value.func, ast.Attribute) else value.func
             return self.facts.made.get(ast.unparse(inner)) or self._origin(inner)
@@ -202,6 +219,10 @@ class _Reader(ast.NodeVisitor):
             return
         self.generic_visit(node)
 
+    def visit_Return(self, node: ast.Return) -> None:
+        if node.value is not None and not isinstance(node.value, ast.Name):
+            self.visit(node.value)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.visit(node.target)
         if node.value is not None:
@@ -258,8 +279,6 @@ def _assigned(node: ast.AST) -> list[tuple[str, ast.expr]]:
             return [(node.target.id, node.value)]
         case ast.withitem() if node.optional_vars is not None:
             return [(ast.unparse(node.optional_vars), node.context_expr)]
-        case ast.Return() if node.value is not None:
-            return [("return", node.value)]
         case _:
             return []
 
