@@ -12,7 +12,7 @@ import trees
 
 pytest.importorskip("libcst")
 from shim.migrate import codemod
-from shim.offline import Offline  # noqa: E402
+from shim.offline import Offline
 
 OPENAI = "from openai import OpenAI\n"
 CALL = "client.beta.threads.create()\n"
