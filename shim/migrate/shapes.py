@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from shim.core.records import RUN_SECONDS, Assistant, Message, Run, Step, Thread, Usage
 from shim.core.wire import Json
+from shim.migrate.parts import Odd, attachments, content, named, renamed, whole_call
 
 __all__ = ["ENDED", "ID", "Odd", "Shapes", "check_id"]
 
@@ -32,8 +33,6 @@ _RUN_STATUSES = {"completed", "failed", "cancelled", "expired", "incomplete", *E
 _STEP_STATUSES = {"in_progress", "completed", "failed", "cancelled", "expired"}
 _MESSAGE_STATUSES = {"in_progress", "completed", "incomplete"}
 _TOOLS = {"function", "file_search", "code_interpreter"}
-_OLD_TOOLS = {"retrieval": "file_search"}
-_ANNOTATIONS = {"file_citation", "file_path", "url_citation"}
 _KNOWN: dict[str, set[str]] = {
     "assistant": {
         *("id", "object", "created_at", "name", "description", "model", "instructions", "tools"),
@@ -63,15 +62,6 @@ _KNOWN: dict[str, set[str]] = {
         *("step_details", "usage"),
     },
 }
-
-
-class Odd(Exception):
-    """Something that cannot be taken over as it is."""
-
-    def __init__(self, object_id: str, problem: str) -> None:
-        super().__init__(f"{object_id}: {problem}")
-        self.object_id = object_id
-        self.problem = problem
 
 
 def check_id(value: object, prefix: str) -> str:
@@ -146,8 +136,8 @@ class Shapes:
             created_at=_seconds(given, "created_at"),
             thread_id=thread_id,
             role=given["role"],
-            content=tuple(_content(object_id, given.get("content"))),
-            attachments=tuple(_attachments(object_id, given)),
+            content=tuple(content(object_id, given.get("content"))),
+            attachments=tuple(attachments(object_id, given)),
             metadata=_metadata(given),
             assistant_id=given.get("assistant_id"),
             run_id=given.get("run_id"),
@@ -235,17 +225,17 @@ class Shapes:
             case "message_creation":
                 return details
             case "tool_calls":
-                calls = [_renamed(call) for call in details.get("tool_calls") or ()]
+                calls = [renamed(call) for call in details.get("tool_calls") or ()]
                 kept = [c for c in calls if not self._leaves_out(object_id, c, "tool calls")]
-                return {"type": "tool_calls", "tool_calls": [_call(object_id, c) for c in kept]}
+                return {**details, "tool_calls": [whole_call(object_id, call) for call in kept]}
             case other:
                 raise Odd(object_id, f"is a step of the unknown type {other!r}")
 
     def _tools(self, object_id: str, given: Json) -> tuple[Json, ...]:
-        tools = [_renamed(tool) for tool in given.get("tools") or ()]
+        tools = [renamed(tool) for tool in given.get("tools") or ()]
         kept = [tool for tool in tools if not self._leaves_out(object_id, tool, "tools")]
         for tool in kept:
-            if tool["type"] == "function" and not _named(tool.get("function")):
+            if tool["type"] == "function" and not named(tool.get("function")):
                 raise Odd(object_id, "has a function without a name among its tools")
         return tuple(kept)
 
@@ -267,96 +257,6 @@ class Shapes:
         for key, value in given.items():
             if key not in _KNOWN[kind] and value not in (None, {}, [], ""):
                 self.left_out[f"{kind}.{key}"] += 1
-
-
-def _content(object_id: str, given: Any) -> Sequence[Json]:
-    if isinstance(given, str):
-        return [{"type": "text", "text": {"value": given, "annotations": []}}]
-    if not isinstance(given, list):
-        raise Odd(object_id, "has no content")
-    return [_part(object_id, number, part) for number, part in enumerate(given)]
-
-
-def _part(object_id: str, number: int, part: Any) -> Json:
-    kind = str(part.get("type") if isinstance(part, dict) else type(part).__name__)
-    if kind not in _PARTS:
-        raise Odd(object_id, f"content[{number}] is of the unknown type {kind!r}")
-    try:
-        return _PARTS[kind](part)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Odd(object_id, f"content[{number}] is no whole {kind} ({error})") from error
-
-
-def _text_part(part: Json) -> Json:
-    if isinstance(part["text"], str):
-        return {"type": "text", "text": {"value": part["text"], "annotations": []}}
-    notes = part["text"].get("annotations") or []
-    for note in notes:
-        if note.get("type") not in _ANNOTATIONS:
-            raise ValueError(f"an annotation of the unknown type {note.get('type')!r}")
-    if not isinstance(part["text"]["value"], str):
-        raise TypeError("the value is no text")
-    return {**part, "text": {**part["text"], "annotations": notes}}
-
-
-def _holding(kind: str, key: str) -> Callable[[Json], Json]:
-    def checked(part: Json) -> Json:
-        if not isinstance(part[kind][key], str):
-            raise TypeError(f"{key} is no text")
-        return part
-
-    return checked
-
-
-def _refusal(part: Json) -> Json:
-    if not isinstance(part["refusal"], str):
-        raise TypeError("the refusal is no text")
-    return part
-
-
-_PARTS: Mapping[str, Callable[[Json], Json]] = {
-    "text": _text_part,
-    "image_file": _holding("image_file", "file_id"),
-    "image_url": _holding("image_url", "url"),
-    "refusal": _refusal,
-}
-
-
-def _attachments(object_id: str, given: Json) -> list[Json]:
-    """What is attached; an old message's files were for both tools."""
-    attached = given.get("attachments") or []
-    if not attached and (old := given.get("file_ids")):
-        tools = [{"type": "code_interpreter"}, {"type": "file_search"}]
-        return [{"file_id": file_id, "tools": tools} for file_id in old]
-    for number, one in enumerate(attached):
-        if not isinstance(one, dict) or not isinstance(one.get("file_id"), str):
-            raise Odd(object_id, f"attachments[{number}] names no file")
-    return list(attached)
-
-
-def _call(object_id: str, call: Json) -> Json:
-    """A call that can be replayed: a function's has a name and its arguments."""
-    function = call.get("function") or {}
-    if call["type"] == "function" and not (
-        _named(function) and isinstance(function.get("arguments"), str) and call.get("id")
-    ):
-        raise Odd(object_id, "has a function call without id, name or arguments")
-    return call
-
-
-def _named(function: Any) -> bool:
-    return isinstance(function, dict) and isinstance(function.get("name"), str)
-
-
-def _renamed(tool: Any) -> Json:
-    """A tool or call by its newer name."""
-    if not isinstance(tool, dict):
-        return {"type": type(tool).__name__}
-    kind = tool.get("type")
-    if kind not in _OLD_TOOLS:
-        return tool
-    renamed = {key: value for key, value in tool.items() if key not in ("type", kind)}
-    return {**renamed, "type": _OLD_TOOLS[kind], _OLD_TOOLS[kind]: tool.get(kind) or {}}
 
 
 def _usage(given: Json) -> Usage | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -16,22 +17,22 @@ from shim.core.ports import Answer, Request
 from shim.core.wire import Json, Target
 from shim.errors import SettingsError, Unreachable
 from shim.migrate.gathered import Found
+from shim.upstream.dialect import choose
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
-__all__ = ["read"]
+__all__ = ["credentials", "read"]
 
 _TRIES = 4
 _PAGE = (("limit", "100"), ("order", "asc"))
 _SECONDS = 60.0
+_JSON = "eyJ"  # how a JSON object begins in base64, and so a token
+_GONE = "api.openai.com"
 
 
 class _Server:
     def __init__(self, client: httpx.Client, url: str, key: str) -> None:
-        headers = {"openai-beta": "assistants=v2"}
-        if key:
-            headers |= {"authorization": f"Bearer {key}", "api-key": key}
-        self._target = Target(url, headers)
+        self._target = Target(url, credentials(url, key))
         self._upstream = BlockingUpstream(client, BlockingWorkers().sleep)
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Answer:
@@ -65,12 +66,27 @@ class _Server:
 
     def _checked(self, answer: Answer, path: str) -> Json:
         if answer.status >= 400:
+            if urlsplit(self._target.root).hostname == _GONE and answer.status == 404:
+                raise SettingsError(
+                    "OpenAI switched the Assistants API off on 2026-08-26: nothing can be read "
+                    "from there any more. What was exported before can be imported from its files."
+                )
             said = (answer.body.get("error") or {}).get("message") or answer.body
             raise SettingsError(
                 f"{self._target.root}{path} answered {answer.status}: {said}. What was read before "
                 "is not imported; run the same command again"
             )
         return answer.body
+
+
+def credentials(url: str, key: str) -> dict[str, str]:
+    """The headers with a key; tokens of Entra ID and keys of others are no `api-key`."""
+    headers = {"openai-beta": "assistants=v2"}
+    if not key:
+        return headers
+    if choose(url, None).deployments and not key.startswith(_JSON):
+        return {**headers, "api-key": key}
+    return {**headers, "authorization": f"Bearer {key}"}
 
 
 def read(url: str, key: str, thread_ids: Sequence[str] | None) -> Iterator[Found]:
