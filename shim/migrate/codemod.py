@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,7 @@ from shim.migrate.clients import Clients
 from shim.migrate.python_code import Facts
 from shim.migrate.scan import read_tree
 
-__all__ = ["RECORD", "Change", "Changes", "changes", "forget", "reversed_changes", "write"]
-
-RECORD = ".shim-codemod.json"
-"""Beside the files: each line that was changed, so that it can be put back as it was."""
+__all__ = ["Change", "Changes", "changes", "forget", "reversed_changes", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +126,8 @@ def _without_maker(clients: Clients, facts: dict[str, Facts]) -> Iterator[tuple[
 
 
 def _change(found: Changes, name: str, why: str, rewrite: Callable[[str], str]) -> None:
-    before = _text(found.root / name)
     try:
+        before = _text(found.root / name)
         is_notebook = name.endswith(".ipynb")
         after = _in_notebook(before, rewrite) if is_notebook else rewrite(before)
     except rewriting.CannotRewrite as error:
@@ -168,7 +166,9 @@ def write(found: Changes, *, record: bool = True) -> None:
         kept = _record(found.root)
         for each in found.changes:
             kept.setdefault(each.path, []).append(each.edits())
-        _write(found.root / RECORD, json.dumps({"version": 1, "files": kept}, indent=1) + "\n")
+        _write(
+            found.root / files.RECORD, json.dumps({"version": 1, "files": kept}, indent=1) + "\n"
+        )
 
 
 def reversed_changes(path: Path) -> Changes:
@@ -180,13 +180,11 @@ def reversed_changes(path: Path) -> Changes:
         name = each.relative_to(listing.root).as_posix()
         if each.suffix not in {".py", ".pyi", ".pyw", ".ipynb"}:
             continue
-        if name in kept:
-            before = _text(each)
-            after = _put_back(before, kept[name])
-            if after is not None:
-                found.changes.append(Change(name, before, after, "as the record has it"))
-                continue
-        if "shim" in (files.text_of(each) or ""):
+        text = files.text_of(each) or ""
+        after = _put_back(text, kept[name]) if name in kept else None
+        if after is not None:
+            found.changes.append(Change(name, _text(each), after, "as the record has it"))
+        elif re.search(r"\bshim\b", text):
             _change(found, name, "it imports from shim", rewriting.moved_back)
     return found
 
@@ -196,7 +194,7 @@ def forget(found: Changes) -> None:
     kept = _record(found.root)
     for each in found.changes:
         kept.pop(each.path, None)
-    path = found.root / RECORD
+    path = found.root / files.RECORD
     if kept:
         _write(path, json.dumps({"version": 1, "files": kept}, indent=1) + "\n")
     else:
@@ -226,7 +224,7 @@ def _nearest(text: str, block: str, line: int) -> int | None:
 
 
 def _record(root: Path) -> dict[str, list[list[dict[str, Any]]]]:
-    path = root / RECORD
+    path = root / files.RECORD
     if not path.exists():
         return {}
     files_of: dict[str, list[list[dict[str, Any]]]] = json.loads(_text(path))["files"]

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LARGEST", "Listing", "listing", "text_of"]
+__all__ = ["LARGEST", "RECORD", "Listing", "listing", "text_of"]
 
 LARGEST = 2_000_000
+RECORD = ".shim-codemod.json"
+"""What `shim codemod` keeps of the lines that it changed, so that they can be put back."""
 SUFFIXES = frozenset(
     [
         ".py",
@@ -129,7 +131,7 @@ def text_of(path: Path) -> str | None:
 def _is_wanted(path: Path, root: Path) -> bool:
     if path.suffix.lower() not in SUFFIXES and not path.name.startswith(tuple(NAMES)):
         return False
-    if path.name.endswith(_GENERATED) or path.is_symlink() or not path.is_file():
+    if path.name.endswith((*_GENERATED, RECORD)) or path.is_symlink() or not path.is_file():
         return False
     parents = [root / each for each in path.relative_to(root).parents][:-1]
     return not any(_is_skipped(each) for each in parents)

@@ -65,6 +65,8 @@ _CHAIN = re.compile(
     r"(?:\([^()\n]*\))?\s*(?:\?\.|\.|->)\s*)+)(?P<method>\w+)\s*[!?]?(?=\s*[(<{]|\s*$|\s+\w+:)",
     re.IGNORECASE | re.MULTILINE,
 )
+_RUBY = re.compile(r"\(\s*thread_id:")
+"""What ruby-openai's calls begin with, also in a file where a client is given and not named."""
 _BETA = re.compile(r"\bbeta\b", re.IGNORECASE)
 _ANYTHING = "x" * 8
 
@@ -155,7 +157,9 @@ def calls(code: str) -> list[Site]:
 
 def _found_calls(code: str) -> Iterator[Site]:
     speaks = bool(re.search(r"openai", code, re.IGNORECASE))
-    for match in _CHAIN.finditer(code) if speaks else ():
+    for match in _CHAIN.finditer(code):
+        if not speaks and not _RUBY.match(code, match.end()):
+            continue
         names = [
             vocabulary.snake(n)
             for n in re.findall(r"(\w+)(?:\([^()\n]*\))?\s*(?:\?\.|\.|->)", match["chain"])

@@ -11,7 +11,7 @@ import pytest
 import trees
 
 pytest.importorskip("libcst")
-from shim.migrate import codemod
+from shim.migrate import codemod, files
 from shim.offline import Offline
 
 OPENAI = "from openai import OpenAI\n"
@@ -67,6 +67,9 @@ def test_the_import_is_changed_where_it_stands(tmp_path):
 
 def test_what_is_left_is_named(tmp_path):
     """Files that do not parse, and calls whose client comes from outside, are named."""
+    (tmp_path / "latin.py").write_bytes(
+        b"# coding: latin-1\n" + (OPENAI + "client = OpenAI()  # \xe9\n" + CALL).encode("latin-1")
+    )
     trees.write(
         tmp_path,
         old_DOT_py=OPENAI + "print 'x'\n" + CALL,
@@ -77,6 +80,7 @@ def test_what_is_left_is_named(tmp_path):
 
     assert changed == {}
     assert left["old.py"].startswith("it does not parse")
+    assert left["latin.py"].startswith("it is not UTF-8")
     assert "shim.mount(client)" in left["given.py"]
     assert trees.shim("codemod", tmp_path).exit_code == 1
 
@@ -129,7 +133,7 @@ def test_a_file_that_went_on_is_reversed(tmp_path):
     trees.shim("codemod", tmp_path, "--write", "--reverse")
 
     assert path.read_text() == '"""New."""\n' + OPENAI + "client = OpenAI()\n" + CALL + "more = 1\n"
-    assert not (tmp_path / codemod.RECORD).exists()
+    assert not (tmp_path / files.RECORD).exists()
 
 
 def test_the_changed_program_runs(tmp_path):

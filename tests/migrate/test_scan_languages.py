@@ -54,6 +54,10 @@ CALLS = {
             "threads.runs.submit_tool_outputs",
         ],
     ),
+    "rb2": (
+        "response = client.runs.create(thread_id: current_thread_id)\nclient.runs.list(page: 1)\n",
+        ["threads.runs.create"],
+    ),
     "cs": (
         (
             "using OpenAI.Assistants;\nAssistantClient client = new();\n"
