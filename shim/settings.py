@@ -65,7 +65,8 @@ class Settings:
     database itself where that is PostgreSQL. A file larger than `files_max_mb` is not kept, and
     none longer than `files_days`, unless that is 0.
     With `mode` `native`, calls go as they are to `native_url`, the base URL of a server that still
-    speaks Assistants, by `native_key`, else by the caller's own key.
+    speaks Assistants, by `native_key`, else by the caller's own key; with `route`, `routes` say
+    which threads are there.
     `provider` is that of a LiteLLM proxy whose callers shim serves, with requests as they are used
     to: models may begin with it, and the header OpenAI-Beta may be missing.
 
@@ -83,6 +84,7 @@ class Settings:
     mode: str = "responses"
     native_url: str = ""
     native_key: str = field(default="", repr=False)
+    routes: Mapping[str, Any] = field(default_factory=dict)
     dialect: str = ""
     provider: str = ""
     store: bool = True
@@ -330,14 +332,36 @@ def wire(
     database = open_database(settings, workers)
     if settings.mode == "native":
         return Wired(_forward(settings, upstream, now), database)
-    return Wired(_engine(settings, upstream, workers, database, ended=ended, now=now), database)
+    engine = _engine(settings, upstream, workers, database, ended=ended, now=now)
+    if settings.mode == "route":
+        native = _forward(settings, upstream, now)
+        return Wired(_route(settings, native, engine, database, workers), database)
+    return Wired(engine, database)
 
 
 def _forward(settings: Settings, upstream: Upstream, now: Callable[[], float]) -> Handler:
     from shim.native.forward import Forward  # noqa: PLC0415 - see `wire`
 
-    forward = Forward(upstream, settings.native_url, settings.native_key, now=now)
+    url, key, apart = settings.native_url, settings.native_key, settings.mode == "route"
+    forward = Forward(upstream, url, key, apart=apart, now=now)
     return with_beta(forward) if settings.provider else forward
+
+
+def _route(
+    settings: Settings, native: Handler, engine: Handler, database: Database, workers: Workers
+) -> Handler:
+    from shim.native.moving import Mover  # noqa: PLC0415 - see `wire`
+    from shim.native.route import Route, Ways  # noqa: PLC0415
+    from shim.native.rules import Rules  # noqa: PLC0415
+    from shim.storage.imports import Imports  # noqa: PLC0415
+    from shim.storage.lanes import Lanes  # noqa: PLC0415
+    from shim.storage.ledger import Ledger  # noqa: PLC0415
+
+    lanes = Lanes(database)
+    mirrored = settings.store and settings.conversations != "local"
+    mover = Mover(native, (lanes, Imports(database), Ledger(database)), mirrored=mirrored)
+    ways = Ways(native, engine, mover, lanes, shared=bool(settings.native_key))
+    return Route(ways, Rules.of(settings.routes), workers.sleep)
 
 
 def _engine(

@@ -14,12 +14,13 @@ from typing import Any
 
 from shim.errors import SettingsError
 from shim.keys import check_keys, parsed_keys
+from shim.native.rules import Rules
 from shim.providers import PROVIDERS
 
 __all__ = ["check", "parsed"]
 
 _CHOICES = {
-    "mode": ("responses", "native"),
+    "mode": ("responses", "native", "route"),
     "conversations": ("auto", "upstream", "local"),
     "history": ("items", "messages"),
     "dialect": ("", "openai", "azure", "generic"),
@@ -43,6 +44,7 @@ def check(values: Mapping[str, Any]) -> None:
     if not _is_model_map(values["models"]):
         raise SettingsError(_BAD_MODELS.format(values["models"]))
     check_keys(values["keys"])
+    Rules.of(values["routes"])
     _check_origins(values["cors"])
     if values["log"] and not _is_level(values["log"]):
         raise SettingsError(
@@ -53,18 +55,14 @@ def check(values: Mapping[str, Any]) -> None:
 def parsed(name: str, text: str) -> Any:
     """The value that a text stands for, where it is one at all; `check` says whether it is."""
     match name:
-        case "store":
-            return _flag(text)
-        case "models":
-            return _models(text)
-        case "keys":
-            return parsed_keys(text)
+        case "store" | "models" | "routes" | "keys" | "cors":
+            return _PARSERS[name](text)
         case "files_max_mb" | "files_days" | "port" | "workers" | "max_body_mb":
             return int(text) if text.isdecimal() else text
         case "grace":
             return float(text) if _DECIMAL.fullmatch(text) else text
         case _:
-            return _listed(text) if name == "cors" else text
+            return text
 
 
 def _check_origins(origins: Any) -> None:
@@ -95,6 +93,13 @@ def _models(text: str) -> dict[str, str]:
     raise SettingsError(_BAD_MODELS.format(text))
 
 
+def _routes(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SettingsError(f"SHIM_ROUTES={text!r} is not a JSON object of rules") from None
+
+
 def _is_model_map(models: Any) -> bool:
     return isinstance(models, Mapping) and all(
         isinstance(old, str) and isinstance(new, str) for old, new in models.items()
@@ -122,4 +127,12 @@ _NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "port": (lambda port: _is_whole(port) and port < 65536, "port"),
     "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),
     "grace": (_is_seconds, "number of seconds"),
+}
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "store": _flag,
+    "models": _models,
+    "routes": _routes,
+    "keys": parsed_keys,
+    "cors": _listed,
 }

@@ -24,7 +24,8 @@ LAYERS = (
     ("shim.translate",),
     ("shim.core",),
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),
-    ("shim.conversation", "shim.native"),
+    ("shim.conversation", "shim.migrate.gathered", "shim.migrate.history", "shim.migrate.shapes"),
+    ("shim.native",),
     ("shim.settings", "shim.configuration", "shim.providers", "shim.values", "shim.keys"),
     ("shim.doorway",),
     (

@@ -20,6 +20,7 @@ _HOMES = {
     "export": "shim.cli.export",
     "import": "shim.cli.import_",
     "keys": "shim.cli.keys",
+    "route": "shim.cli.route",
     "scan": "shim.cli.scan",
     "serve": "shim.cli.serve",
     "status": "shim.cli.status",

@@ -13,11 +13,12 @@ from shim.core.records import File, Run, Thread
 from shim.core.wire import Json
 from shim.settings import Settings
 from shim.storage.database import Database
+from shim.storage.lanes import NATIVE, RESPONSES, Lane, Lanes
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
 from shim.storage.overview import Listed, Overview
 
-__all__ = ["Record", "listed", "record"]
+__all__ = ["Record", "lane", "listed", "record"]
 
 _ALL = ListParams(limit=1_000_000, order="asc")
 
@@ -37,6 +38,7 @@ class Record:
         return {
             **objects.thread_read(self.thread),
             "conversation_id": self.thread.conversation_id,
+            "lane": RESPONSES,
             "pending": mirrored.pending if mirrored else 0,
             "problem": mirrored.problem if mirrored else None,
             "refused": mirrored.refused if mirrored else 0,
@@ -59,8 +61,29 @@ class Record:
 def listed(limit: int) -> tuple[list[Json], bool]:
     """The newest threads, and whether there are more."""
     with opened(Settings.load()) as database:
-        found = drive.run(Overview(database).threads(limit))
-    return [_line(one) for one in found[:limit]], len(found) > limit
+        here = drive.run(Overview(database).threads(limit))
+        there = drive.run(Lanes(database).native(limit + 1))
+    lines = [*(_line(one) for one in here), *(_native(one) for one in there)]
+    lines.sort(key=lambda line: line["created_at"], reverse=True)
+    return lines[:limit], len(lines) > limit
+
+
+def lane(thread_id: str) -> Lane | None:
+    """Where a thread is, if anything is known of it."""
+    with opened(Settings.load()) as database:
+        return drive.run(Lanes(database).find(thread_id))
+
+
+def _native(one: Lane) -> Json:
+    """A thread of which only the native server knows more."""
+    return {
+        "id": one.thread_id,
+        "created_at": one.made_at,
+        "messages": None,
+        "active_run": None,
+        "conversation_id": None,
+        "lane": NATIVE,
+    }
 
 
 def _line(one: Listed) -> Json:
@@ -70,6 +93,7 @@ def _line(one: Listed) -> Json:
         "messages": one.messages,
         "active_run": one.active,
         "conversation_id": one.thread.conversation_id,
+        "lane": RESPONSES,
     }
 
 

@@ -12,6 +12,7 @@ from shim.cli.tables import echo_json, echo_table
 
 if TYPE_CHECKING:
     from shim.cli.record import Record
+    from shim.storage.lanes import Lane
 
 __all__ = ["command"]
 
@@ -34,15 +35,17 @@ def list_threads(*, limit: int, as_json: bool) -> None:
     if as_json:
         echo_json({"data": threads, "has_more": more})
         return
-    head = ("thread", "created", "messages", "active run", "conversation")
+    head = ("thread", "created", "lane", "messages", "active run", "conversation")
     echo_table(head, [_row(thread) for thread in threads])
     if more:
         click.echo("There are more; use --limit.")
 
 
-def _row(thread: dict[str, Any]) -> tuple[str, str, int, str, str]:
+def _row(thread: dict[str, Any]) -> tuple[str, ...]:
     active, conversation = thread["active_run"] or "-", thread["conversation_id"] or "-"
-    return thread["id"], _time(thread["created_at"]), thread["messages"], active, conversation
+    messages = "-" if thread["messages"] is None else str(thread["messages"])
+    created, lane = _time(thread["created_at"]), thread["lane"]
+    return thread["id"], created, lane, messages, active, conversation
 
 
 @command.command("show")
@@ -50,9 +53,12 @@ def _row(thread: dict[str, Any]) -> tuple[str, str, int, str, str]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_thread(*, thread_id: str, as_json: bool) -> None:
     """Show a thread: messages, runs with their steps, usage and notes, and what waits."""
-    from shim.cli.record import record
+    from shim.cli.record import lane, record
 
     found = record(thread_id)
+    if found is None and (there := lane(thread_id)) is not None:
+        _show_native(there, as_json=as_json)
+        return
     if found is None:
         raise click.ClickException(
             f"No thread found with id '{thread_id}'. `shim threads list` shows those there are; "
@@ -64,10 +70,23 @@ def show_thread(*, thread_id: str, as_json: bool) -> None:
         _show(found)
 
 
+def _show_native(there: Lane, *, as_json: bool) -> None:
+    if as_json:
+        known = {"id": there.thread_id, "created_at": there.made_at, "lane": there.lane}
+        echo_json({**known, "problem": there.problem})
+        return
+    click.echo(f"thread        {there.thread_id}")
+    click.echo(f"known since   {_time(there.made_at)}")
+    click.echo("lane          native: its messages are at the server of SHIM_NATIVE_URL")
+    if there.problem:
+        click.echo(f"problem       {there.problem}")
+
+
 def _show(found: Record) -> None:
     thread = found.thread
     click.echo(f"thread        {thread.id}")
     click.echo(f"created       {_time(thread.created_at)}")
+    click.echo("lane          responses")
     click.echo(f"conversation  {thread.conversation_id or 'none'}")
     click.echo(f"waiting       {found.waits()}")
     if thread.metadata:

@@ -67,7 +67,8 @@ _MOVED = "{0} answered with a redirection to {1}: let SHIM_NATIVE_URL name the a
 class Forward:
     """Hands calls on to the server at `url`, with `key` or with the caller's own.
 
-    Raises SettingsError where that server's API has ended; so does each call from then on.
+    Raises SettingsError where that server's API has ended; so does each call from then on. `apart`
+    says that whoever calls keeps tenants apart.
     """
 
     def __init__(
@@ -75,6 +76,8 @@ class Forward:
         passage: Passage,
         url: str,
         key: str = "",
+        *,
+        apart: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         if (why := refusal(url, now())) is not None:
@@ -86,6 +89,7 @@ class Forward:
         self._key = key
         versioned = any(name == _VERSION for name, _ in self._target.query)
         self._dialect = AZURE if versioned else choose(url)
+        self._apart = apart
         self._now = now
 
     async def __call__(self, call: Call) -> Reply:
@@ -119,7 +123,7 @@ class Forward:
             for name, value in call.headers.items()
             if not _NOT_SENT.fullmatch(name) and name not in named
         }
-        if self._key and call.tenant:
+        if self._key and call.tenant and not self._apart:
             raise ApiError(403, _SHARED)
         if self._key:
             return await self._with_our_key(kept)

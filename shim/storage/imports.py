@@ -80,8 +80,9 @@ class Imports:
         digest: str,
         *,
         mirrored: bool,
+        also: Sequence[Statement] = (),
     ) -> None:
-        """Put in a thread that is not there; raises Lost where an id is taken."""
+        """Put in a thread that is not there, and `also` what must hold for it; raises Lost."""
         thread = history.thread
         params = {
             "id": thread.id,
@@ -98,7 +99,11 @@ class Imports:
         )
         mirror = _mirrored(thread.id, tenant) if mirrored else ()
         await self._database.execute(
-            Statement(sql, params), *_hanging(history, entries), *mirror, _said(thread.id, digest)
+            *also,
+            Statement(sql, params),
+            *_hanging(history, entries),
+            *mirror,
+            _said(thread.id, digest),
         )
 
     async def replace_thread(

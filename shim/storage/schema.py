@@ -147,6 +147,17 @@ _IMPORTS = """
 CREATE TABLE imports (id TEXT PRIMARY KEY, digest TEXT NOT NULL, imported_at BIGINT NOT NULL);
 """
 
+# which threads are at a native server, and who works on them there or moves them here
+_LANES = """
+CREATE TABLE lanes (
+  thread_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, lane TEXT NOT NULL, made_at BIGINT NOT NULL,
+  writers INTEGER NOT NULL, writers_until DOUBLE PRECISION NOT NULL,
+  mover TEXT, mover_until DOUBLE PRECISION NOT NULL, problem TEXT
+);
+CREATE INDEX lanes_by_age ON lanes (lane, made_at);
+CREATE TABLE lane_share (name TEXT PRIMARY KEY, percent DOUBLE PRECISION NOT NULL);
+"""
+
 _REMEMBER = """
 CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
 DELETE FROM shim_schema;
@@ -163,6 +174,7 @@ MIGRATIONS: tuple[str, ...] = (
     _UPLOADS,
     _ACCESS,
     _IMPORTS,
+    _LANES,
 )
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 

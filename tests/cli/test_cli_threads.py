@@ -48,10 +48,11 @@ def test_threads_are_listed_newest_first(shell, offline):
     result = shell("threads", "list")
 
     head, first, second = result.output.splitlines()
-    assert head.split() == ["thread", "created", "messages", "active", "run", "conversation"]
+    columns = ["thread", "created", "lane", "messages", "active", "run", "conversation"]
+    assert head.split() == columns
     assert first.split()[0] == newer
-    assert first.split()[3:5] == ["2", "-"]
-    assert first.split()[5].startswith("conv_")
+    assert first.split()[3:6] == ["responses", "2", "-"]
+    assert first.split()[6].startswith("conv_")
     assert second.split()[0] == older
 
 
