@@ -18,7 +18,8 @@ from shim.core.wire import Call, Handler, Json
 from shim.errors import ApiError, Lost, Unreachable
 from shim.migrate.gathered import Found, Source
 from shim.migrate.history import digest, digest_of, history_of, placed
-from shim.migrate.shapes import Odd, Shapes
+from shim.migrate.parts import Odd
+from shim.migrate.shapes import Shapes
 from shim.native.rules import Facts
 from shim.storage.imports import Imports
 from shim.storage.lanes import Lanes
