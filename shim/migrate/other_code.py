@@ -61,12 +61,23 @@ _SLASH = frozenset(
 )
 _STRING = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`(?:\\.|[^`\\])*`'
 _CHAIN = re.compile(
-    r"(?:\bbeta(?:\(\))?\s*\??(?:\.|->))?\s*\b(?P<chain>(?:(?:assistants?|threads|messages|runs|steps|files)"
+    r"(?:\bbeta(?:\(\))?\s*\??(?:\.|->))?\s*\b(?P<chain>(?:(?:assistants?|threads|messages|runs|steps|files|run_?steps|thread_?(?:messages|runs|run_?steps))"
     r"(?:\([^()\n]*\))?\s*(?:\?\.|\.|->)\s*)+)(?P<method>\w+)\s*[!?]?(?=\s*[(<{]|\s*$|\s+\w+:)",
     re.IGNORECASE | re.MULTILINE,
 )
+_ALWAYS_BETA = frozenset(
+    {".go", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".py"}
+)
+"""Where the SDK has these resources below `beta` alone: others are of the program's own."""
 _RUBY = re.compile(r"\(\s*thread_id:")
 """What ruby-openai's calls begin with, also in a file where a client is given and not named."""
+_PARTS = {
+    "run_steps": ("runs", "steps"),
+    "thread_messages": ("threads", "messages"),
+    "thread_runs": ("threads", "runs"),
+    "thread_run_steps": ("threads", "runs", "steps"),
+}
+"""Resources that SDKs of Ruby and Java have in one word."""
 _BETA = re.compile(r"\bbeta\b", re.IGNORECASE)
 _ANYTHING = "x" * 8
 
@@ -118,20 +129,20 @@ _RECEIVER = re.compile(r"(?i)(?:client|service|api|sdk|assistants|openai|\bc)(?:
 """What such a verb is asked of: not of a class of the program's own with a method of that name."""
 _VERB_SDKS = re.compile(
     r"OpenAI\.Assistants|Azure\.AI\.OpenAI|AssistantClient|AssistantsClient|go-openai|theokanning"
-    r"|azure\.ai\.openai\.assistants|Azure\.AI\.Agents"
+    r"|azure\.ai\.openai\.assistants|rcaneppele|openai_dive|Azure\.AI\.Agents"
 )
 _BETALGO = re.compile(r"\.Beta\.(Assistants|Threads|Messages|Runs|RunSteps)\.(\w+)\s*\(")
 
 _HEADER = re.compile(r"OpenAI-Beta|assistants=v[12]|openai\.azure\.com")
 _URL = re.compile(
     r"(?P<host>(?:https?://[\w.{}$-]*openai[\w.-]*(?::\d+)?|/openai(?:/deployments/[^/\s\"'`]+)?)(?:/v1)?)?"
-    r"(?P<path>/?(?<![\w.@-])(?:assistants|threads)(?:/(?:\$?\{[^{}]*\}|%[sdv]|[\w:.$+<>-])+)*)"
+    r"(?P<path>/?(?<![\w.@-])(?:assistants|threads)(?:/(?:[$#]?\{[^{}]*\}|%[sdv]|[\w:.$+<>-])+)*)"
     r"(?P<end>/?(?=[\"'`?\s]|$))"
 )
 _METHOD = re.compile(
     r"\b(GET|POST|DELETE|get|post|delete|Get|Post|Delete)(?:Async|JsonAsync|AsJsonAsync|Json|Entity)?\b"
 )
-_PLACEHOLDER = re.compile(r"\$?\{[^{}]*\}|%[sdv]|:\w+|\$\w+|<[^<>]*>|x{8}")
+_PLACEHOLDER = re.compile(r"[$#]?\{[^{}]*\}|%[sdv]|:\w+|\$\w+|<[^<>]*>|x{8}")
 
 
 def blanked(code: str, suffix: str) -> str:
@@ -149,24 +160,24 @@ def _blank(found: re.Match[str]) -> str:
     return text if text[0] in "\"'`" else re.sub(r"[^\n]", " ", text)
 
 
-def calls(code: str) -> list[Site]:
-    """The calls of SDKs in code without comments."""
-    found = {site.line * 1000 + site.column: site for site in _found_calls(code)}
+def calls(code: str, suffix: str) -> list[Site]:
+    """The calls of SDKs in code without comments, in the language of a file's suffix."""
+    found = {site.line * 1000 + site.column: site for site in _found_calls(code, suffix)}
     return [found[key] for key in sorted(found)]
 
 
-def _found_calls(code: str) -> Iterator[Site]:
+def _found_calls(code: str, suffix: str) -> Iterator[Site]:
     speaks = bool(re.search(r"openai", code, re.IGNORECASE))
     for match in _CHAIN.finditer(code):
         if not speaks and not _RUBY.match(code, match.end()):
+            continue
+        if suffix in _ALWAYS_BETA and not _BETA.match(match[0].lstrip()):
             continue
         names = [
             vocabulary.snake(n)
             for n in re.findall(r"(\w+)(?:\([^()\n]*\))?\s*(?:\?\.|\.|->)", match["chain"])
         ]
-        method = _method(
-            names, vocabulary.snake(match["method"]), has_beta=bool(_BETA.match(match[0].lstrip()))
-        )
+        method = _method(names, vocabulary.snake(match["method"]))
         if method and not _is_in_string(code, match.start()):
             yield _site(code, match.start("chain"), method)
     if _VERB_SDKS.search(code):
@@ -187,9 +198,9 @@ def _found_calls(code: str) -> Iterator[Site]:
             yield _site(code, match.start(1), method)
 
 
-def _method(names: list[str], method: str, *, has_beta: bool) -> str | None:
+def _method(names: list[str], method: str) -> str | None:
     """The method that a chain means: Ruby's `client.runs.create` is `threads.runs.create`."""
-    names = [name for name in names if name != "beta"]
+    names = [part for name in names if name != "beta" for part in _PARTS.get(name, (name,))]
     for resource in (
         ".".join(names),
         f"threads.{'.'.join(names)}",
@@ -197,11 +208,8 @@ def _method(names: list[str], method: str, *, has_beta: bool) -> str | None:
     ):
         full = f"{resource}.{method}"
         if full in vocabulary.METHODS or full in vocabulary.VERSION_1_METHODS:
-            break
-    else:
-        return None
-    plain = resource in {"threads.messages", "threads.runs"} and len(names) == 1
-    return None if plain and method in {"list", "retrieve"} and has_beta else full
+            return full
+    return None
 
 
 def _is_in_string(code: str, position: int) -> bool:

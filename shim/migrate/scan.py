@@ -134,7 +134,7 @@ def _other(name: str, suffix: str, text: str) -> Read:
         name,
         code,
         None,
-        other_code.calls(code),
+        other_code.calls(code, suffix),
         other_code.native_calls(code),
         other_code.addresses(code),
     )

@@ -15,6 +15,7 @@ CALLS = {
             "await openai.beta.threads.runs.submitToolOutputsStream(r.id, {});\n"
             "await openai.beta.assistants.del(a);\n"
             "await openai.beta.threads.messages\n  .list(t.id);\n"
+            "await db.threads.create({});\nopenai.threads = 1;\n"
             "await fetch(`/api/threads/${t.id}/messages`, {});\n"
         ),
         [
@@ -55,8 +56,11 @@ CALLS = {
         ],
     ),
     "rb2": (
-        "response = client.runs.create(thread_id: current_thread_id)\nclient.runs.list(page: 1)\n",
-        ["threads.runs.create"],
+        (
+            "r = client.runs.create(thread_id: current_thread_id)\nclient.runs.list(page: 1)\n"
+            "client.run_steps.list(thread_id: t, run_id: r)\n"
+        ),
+        ["threads.runs.create", "threads.runs.steps.list"],
     ),
     "cs": (
         (
@@ -102,6 +106,13 @@ def test_calls_of_sdks_are_found(tmp_path, language):
 
 
 ADDRESSES = {
+    "app.rb": (
+        (
+            "class Run\n  H = {'OpenAI-Beta' => 'assistants=v2'}\n"
+            '  @path = "/threads/#{thread_id}/runs" # as "/threads"\nend\n'
+        ),
+        ["/threads/{thread_id}/runs"],
+    ),
     "curl.sh": (
         ('curl https://api.openai.com/v1/threads/$T/runs \\\n -H "OpenAI-Beta: assistants=v2"\n'),
         ["/threads/{thread_id}/runs"],
