@@ -7,6 +7,7 @@ one file: whose client a function is given, `shim.migrate.clients` finds out.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shim.migrate import vocabulary
@@ -62,8 +63,9 @@ def read(source: str) -> Facts:
     """Read a file; raises SyntaxError where Python does not understand it."""
     tree = ast.parse(source)
     reader = _Reader()
-    reader.collect_imports(tree)
-    reader.collect_names(tree)
+    nodes = list(ast.walk(tree))
+    reader.collect_imports(nodes)
+    reader.collect_names(nodes)
     reader.visit(tree)
     return reader.facts
 
@@ -83,16 +85,18 @@ class _Reader(ast.NodeVisitor):
         self.facts = Facts()
         self._aliases: dict[str, str] = {}
 
-    def collect_imports(self, tree: ast.Module) -> None:
-        typing_only = _typing_only(tree)
-        for node in ast.walk(tree):
+    def collect_imports(self, nodes: Sequence[ast.AST]) -> None:
+        typing_only = _typing_only(nodes)
+        for node in nodes:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self.facts.imports += _imported(node, typing_only=id(node) in typing_only)
 
-    def collect_names(self, tree: ast.Module) -> None:
+    def collect_names(self, nodes: Sequence[ast.AST]) -> None:
         """Names for resources and clients, twice, so that a name of a name is known."""
+        naming = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.withitem)
+        kinds = (*naming, ast.FunctionDef, ast.AsyncFunctionDef)
         for _ in range(2):
-            for node in ast.walk(tree):
+            for node in (each for each in nodes if isinstance(each, kinds)):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     self._note_returned(node)
                 for target, value in _assigned(node):
@@ -297,11 +301,11 @@ def _imported(node: ast.Import | ast.ImportFrom, *, typing_only: bool) -> list[I
     ]
 
 
-def _typing_only(tree: ast.Module) -> set[int]:
+def _typing_only(nodes: Iterable[ast.AST]) -> set[int]:
     """The nodes below `if TYPE_CHECKING`."""
     return {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
         if not isinstance(node.test, ast.UnaryOp)
         for each in node.body

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,12 @@ __all__ = ["Read", "read_tree", "scan"]
 
 _PYTHON = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
 _SETTINGS = frozenset({".env", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".json"})
+
+
+_TELLING = re.compile(
+    r"openai|litellm|shim|assistant|thread|beta|asst_|vs_|file-|gpt-", re.IGNORECASE
+)
+"""A file without any of these words has only imports to tell."""
 
 
 @dataclass(slots=True)
@@ -116,7 +123,7 @@ def _read(name: str, path: Path, text: str) -> Read:
         read = _other(name, suffix, text)
         read.problem = str(error)
         return read
-    code = _without_comments(text)
+    code = _without_comments(text) if _TELLING.search(text) else ""
     return Read(name, code, facts, [], [], _of_python(code, facts), lines)
 
 
