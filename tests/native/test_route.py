@@ -33,11 +33,11 @@ MOVING = {"otherwise": "responses", "migrate": True}
 class Rollout:
     """A native server, an upstream, and programs that share a database and the rules."""
 
-    def __init__(self, native, folder):
+    def __init__(self, native, database):
         self.native = native
         self.offline = Offline()
         self.upstream = self.offline.serve()
-        self.database = f"sqlite:///{folder / 'rollout.db'}"
+        self.database = database
         self.clients = []
 
     def settings(self, routes, **more):
@@ -76,10 +76,17 @@ class Rollout:
         self.offline.close()
 
 
+BOTH = pytest.mark.parametrize("rollout", ["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-def rollout(native, tmp_path):
-    """A rollout in the making."""
-    rollout = Rollout(native, tmp_path)
+def rollout(request, native, tmp_path):
+    """A rollout in the making, in a file unless a test says otherwise."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        database = request.getfixturevalue("postgres").schema()
+    else:
+        database = f"sqlite:///{tmp_path / 'rollout.db'}"
+    rollout = Rollout(native, database)
     yield rollout
     rollout.close()
 
@@ -102,6 +109,7 @@ def texts(client, thread_id):
     return [(each.id, each.role, each.content[0].text.value) for each in listed]
 
 
+@BOTH
 @pytest.mark.parametrize("otherwise", ["native", "responses"])
 def test_an_assistant_works_in_both_lanes(rollout, otherwise):
     """Made through the shim it has one id at both, and so have its changes and its end."""
@@ -144,6 +152,7 @@ def test_old_assistants_and_threads_are_found(rollout):
     assert len(texts(native, thread.id)) == 2
 
 
+@BOTH
 def test_a_thread_is_moved_when_it_is_next_used(rollout):
     """Messages, metadata, runs and steps come with their ids, and the thread goes on here."""
     native = rollout.native.client()
@@ -194,6 +203,7 @@ def test_a_run_ends_in_the_lane_where_it_began(rollout):
     assert lane_of(mover, thread.id) == "responses"
 
 
+@BOTH
 def test_a_thread_that_cannot_be_moved_stays(rollout, caplog):
     """What shim cannot hold leaves the thread native, usable, and is told in the log."""
     native = rollout.native.client()
@@ -212,6 +222,7 @@ def test_a_thread_that_cannot_be_moved_stays(rollout, caplog):
     assert "could not be moved" in caplog.text
 
 
+@BOTH
 def test_two_processes_agree_while_a_thread_is_moved(rollout):
     """Messages that programs write while the thread is moved are there once, and none is lost."""
     native = rollout.native.client()
@@ -357,6 +368,7 @@ def test_rules_come_from_the_environment():
     assert Settings.load(environ).routes == NATIVE
 
 
+@BOTH
 def test_the_command_line_turns_new_threads_back_at_once(rollout, monkeypatch):
     """`shim route` sets, shows and unsets the share; programs that run go by it."""
     client = rollout.client({"otherwise": "responses"})
