@@ -67,6 +67,8 @@ class Settings:
     With `mode` `native`, calls go as they are to `native_url`, the base URL of a server that still
     speaks Assistants, by `native_key`, else by the caller's own key; with `route`, `routes` say
     which threads are there.
+    `unknown_threads` says what becomes of ids of threads that are not here: nothing, `adopt` for an
+    empty thread, or a function from the id to its messages, or its name, `module:function`.
     `provider` is that of a LiteLLM proxy whose callers shim serves, with requests as they are used
     to: models may begin with it, and the header OpenAI-Beta may be missing.
 
@@ -85,6 +87,7 @@ class Settings:
     native_url: str = ""
     native_key: str = field(default="", repr=False)
     routes: Mapping[str, Any] = field(default_factory=dict)
+    unknown_threads: Any = ""
     dialect: str = ""
     provider: str = ""
     store: bool = True
@@ -336,7 +339,20 @@ def wire(
     if settings.mode == "route":
         native = _forward(settings, upstream, now)
         return Wired(_route(settings, native, engine, database, workers), database)
-    return Wired(engine, database)
+    return Wired(_adopting(settings, engine, database, workers), database)
+
+
+def _adopting(settings: Settings, engine: Handler, database: Database, workers: Workers) -> Handler:
+    if not settings.unknown_threads:
+        return engine
+    from shim.native.adopted import Adopting, loader  # noqa: PLC0415 - see `wire`
+    from shim.storage.imports import Imports  # noqa: PLC0415
+    from shim.storage.ledger import Ledger  # noqa: PLC0415
+
+    stores = Ledger(database), Imports(database)
+    mirrored = settings.store and settings.conversations != "local"
+    load = loader(settings.unknown_threads)
+    return Adopting(engine, stores, workers, load, mirrored=mirrored)
 
 
 def _forward(settings: Settings, upstream: Upstream, now: Callable[[], float]) -> Handler:

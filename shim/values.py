@@ -43,6 +43,16 @@ def check(values: Mapping[str, Any]) -> None:
             raise SettingsError(f"SHIM_{name.upper()}={values[name]!r} is no {words}")
     if not _is_model_map(values["models"]):
         raise SettingsError(_BAD_MODELS.format(values["models"]))
+    unknown = values["unknown_threads"]
+    if not (callable(unknown) or unknown in {"", "adopt"} or _PATH.fullmatch(str(unknown))):
+        raise SettingsError(
+            f"SHIM_UNKNOWN_THREADS={unknown!r} is neither adopt nor a function, module:name"
+        )
+    if unknown and values["mode"] != "responses":
+        raise SettingsError(
+            f"SHIM_UNKNOWN_THREADS is for SHIM_MODE=responses: with {values['mode']} a thread that "
+            "is not known here is the native server's"
+        )
     check_keys(values["keys"])
     Rules.of(values["routes"])
     _check_origins(values["cors"])
@@ -119,6 +129,7 @@ def _is_level(name: str) -> bool:
 
 
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s,]+")
+_PATH = re.compile(r"[\w.]+:\w+")
 _DECIMAL = re.compile(r"\d+(\.\d+)?")
 _NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "files_max_mb": (_is_whole, "number of megabytes"),

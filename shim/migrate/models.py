@@ -1,4 +1,4 @@
-"""When OpenAI's models end: one table, with the day on which it was checked.
+"""When OpenAI's models end: one table, with the day on which its later part was checked.
 
 Dates are those of OpenAI's page on deprecations and of `shutdown_date` in its list of models. Knows
 nothing of Azure's own dates: there, a program names deployments.
