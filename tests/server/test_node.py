@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).resolve().parents[1] / "node"
+EXAMPLE = PROGRAM.parents[1] / "examples" / "node" / "quickstart.mjs"
 CODE = 'open("/mnt/data/made.csv", "w").write("a,b")'
 LINK = "Here it is: [made.csv](sandbox:/mnt/data/made.csv)"
 PACKAGES = list(json.loads((PROGRAM / "package.json").read_text("utf-8"))["dependencies"])
@@ -60,9 +61,27 @@ def test_openai_node_runs_its_own_helpers(make_world, packages, package):
     assert seen["left"] == "completed"
 
 
-def run(folder, package, world):
-    """The program's end, with what it wrote."""
-    command = ["node", "program.mjs", package, world.url]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+@pytest.mark.parametrize("package", [PACKAGES[0], PACKAGES[-1]])
+def test_the_example_runs(make_world, packages, package):
+    """As printed, with the oldest and the newest of them."""
+    world = make_world()
+    text = EXAMPLE.read_text("utf-8")
+    (packages / "quickstart.mjs").write_text(text.replace('"openai"', f'"{package}"'))
+
+    done = run(packages, package, world, "quickstart.mjs")
+
+    said, ended, polled = done.stdout.splitlines()
+    assert said.startswith("assistant > You said: I need to solve the equation")
+    assert ended.startswith("completed, ")
+    assert polled == "completed, polled"
+
+
+def run(folder, package, world, program="program.mjs"):
+    """A program's end, with what it wrote."""
+    command = ["node", program, package, world.url]
+    given = {**os.environ, "OPENAI_BASE_URL": world.url, "OPENAI_API_KEY": "sk-caller"}
+    done = subprocess.run(
+        command, cwd=folder, env=given, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 0, done.stderr
     return done
