@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -35,9 +38,43 @@ def test_the_image_serves_as_somebody_else_than_root():
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
 
     assert all((DEPLOY.parent.parent / each).exists() for line in copied for each in line.split())
-    assert "USER shim" in text
+    number = re.search(r"^USER (\d+)$", text, re.MULTILINE)[1]
+    assert int(number) > 0
+    assert f"--uid {number}" in text
     assert re.search(r'^CMD \["shim", "serve"\]$', text, re.MULTILINE)
-    assert "http://127.0.0.1:8000/readyz" in text
+
+
+def test_the_image_knows_whether_it_is_healthy(tmp_path):
+    """Its own command says so of a server that is ready, and of a port where none is."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    _, *arguments = json.loads(re.search(r"^ +CMD (\[.*\])$", text, re.MULTILINE)[1])
+
+    def healthy(port):
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, env={**os.environ, "SHIM_PORT": port}, capture_output=True)
+        return done.returncode == 0
+
+    with closing(Upstream(tmp_path / "log", 0)) as upstream:
+        served = Served(upstream.url, f"sqlite:///{tmp_path / 'shim.db'}")
+        served.ready().close()
+        port = served.root.rpartition(":")[2]
+        while_it_serves = healthy(port)
+        served.stop()
+
+    assert while_it_serves
+    assert not healthy(port)
+
+
+def test_the_image_is_built_of_little():
+    """What is sent to the builder is what the Dockerfile copies, and nothing else."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
+    ignored, *sent = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+
+    assert ignored == "*"
+    assert {line.removeprefix("!") for line in sent if line.startswith("!")} == {
+        each for line in copied for each in line.split()
+    }
 
 
 def test_compose_waits_for_the_database():
@@ -49,9 +86,9 @@ def test_compose_waits_for_the_database():
     assert shim["depends_on"]["database"]["condition"] == "service_healthy"
     address = Settings(database_url=shim["environment"]["SHIM_DATABASE_URL"]).address()
     assert address is not None
-    assert "@database/shim" in shim["environment"]["SHIM_DATABASE_URL"]
+    assert shim["environment"]["SHIM_DATABASE_URL"] == "postgresql://shim@database/shim"
     assert database["environment"]["POSTGRES_USER"] == "shim"
-    secrets = [shim["environment"]["OPENAI_API_KEY"], shim["environment"]["SHIM_KEYS"]]
+    secrets = [shim["environment"][name] for name in ("OPENAI_API_KEY", "SHIM_KEYS", "PGPASSWORD")]
     assert all(secret.startswith("${") for secret in secrets)
 
 
