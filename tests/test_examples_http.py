@@ -78,12 +78,13 @@ def test_the_n8n_workflow_runs(place):
     _, base, assistant = place
     flow = json.loads((EXAMPLES / "http" / "n8n.json").read_text("utf-8"))
     nodes = {node["name"]: node["parameters"] for node in flow["nodes"]}
-    given = {"SHIM_BASE": base, "ASSISTANT": assistant, "QUESTION": "Hello"}
+    given = {"SHIM_BASE": base, "ASSISTANT": assistant, "QUESTION": 'Say "Hello"'}
     given["SHIM_KEY"] = KEY["authorization"].removeprefix("Bearer ")
     answers = {}
 
     def filled(text):
         known = {f"$env.{name}": value for name, value in given.items()}
+        known |= {f"JSON.stringify({name})": json.dumps(value) for name, value in known.items()}
         known |= {f"$('{name}').item.json.id": each["id"] for name, each in answers.items()}
         return re.sub(r"\{\{ (.*?) \}\}", lambda match: known[match[1]], text.removeprefix("="))
 
@@ -103,5 +104,5 @@ def test_the_n8n_workflow_runs(place):
     going = {each["rightValue"] for each in conditions}
     wait_until(lambda: send("Look")["status"] not in going)
 
-    assert send("Messages")["data"][0]["content"][0]["text"]["value"] == "You said: Hello"
+    assert send("Messages")["data"][0]["content"][0]["text"]["value"] == 'You said: Say "Hello"'
     assert {*flow["connections"]} <= {*nodes}
