@@ -43,7 +43,7 @@ LAYERS = (
     ),
     ("shim.server",),
     ("shim.offline", "shim.testing"),
-    ("shim.migrate",),
+    ("shim.migrate", "shim.compare"),
     ("shim.cli",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
