@@ -18,9 +18,18 @@ from shim.core.wire import Call, Event, Handler, Json, Reply, Target, decode_jso
 from shim.errors import ApiError, ShimError
 from shim.native.cases import ERROR, UNANSWERED, Case, FunctionCall, Outcome, Turn
 from shim.native.outcomes import ENDED, Seen, calls_of, error_of, outcome_of
+from shim.native.seeding import Seeds, as_request
 from shim.upstream.events import NamedEventParser
 
-__all__ = ["Driver", "Way", "answered"]
+__all__ = ["OF_ASSISTANTS", "Driver", "Way", "answered"]
+
+OF_ASSISTANTS = frozenset(
+    {
+        *("model", "name", "description", "instructions", "tools", "tool_resources", "metadata"),
+        *("temperature", "top_p", "reasoning_effort", "response_format"),
+    }
+)
+"""What an assistant is made of; other changes are of runs alone."""
 
 Query = tuple[tuple[str, str], ...]
 
@@ -37,7 +46,8 @@ class Way:
 
     `changes` go over the assistant's definition and over the run's parameters, so that a lane is
     another model or another instruction. `seconds` bounds a turn. Without `streamed` runs are
-    polled. `keep` leaves threads and assistants where they are.
+    polled. `keep` leaves threads and assistants where they are. `seeds` lays histories into the
+    lane's store, where that can be reached.
     """
 
     handler: Handler
@@ -49,6 +59,7 @@ class Way:
     seconds: float = 300.0
     streamed: bool = True
     keep: bool = False
+    seeds: Seeds | None = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -67,9 +78,10 @@ class Driver:
         """The outcome of a turn; never raises for what the Handler does."""
         began = self._way.clock()
         thread_id, drive = "", None
+        notes: tuple[str, ...] = ()
         try:
             assistant_id = await self._assistant(case.assistant)
-            thread_id = await self._thread(case, turn, history)
+            thread_id, notes = await self._thread(case, turn, history, assistant_id)
             drive = _Drive(self, case, turn, f"/threads/{thread_id}/runs")
             outcome = await drive.run(assistant_id)
         except Exception as error:  # noqa: BLE001 - whatever a lane does is an outcome
@@ -77,8 +89,7 @@ class Driver:
         finally:
             if thread_id and not self._way.keep:
                 await self._delete(f"/threads/{thread_id}")
-        notes = (*outcome.notes, *_lost(history))
-        return outcome.model_copy(update={"notes": notes})
+        return outcome.model_copy(update={"notes": (*outcome.notes, *notes)})
 
     async def close(self) -> None:
         """Delete the assistants that were made."""
@@ -112,19 +123,29 @@ class Driver:
 
     async def _assistant(self, definition: Json) -> str:
         """The assistant of that definition, made at its first turn."""
-        body = {"model": "gpt-4o", **definition, **self._way.changes}
+        changes = {k: v for k, v in self._way.changes.items() if k in OF_ASSISTANTS}
+        body = {**definition, **changes}
         key = encode_compact(body)
         if key not in self._assistants:
             made = await self.object("POST", "/assistants", body)
             self._assistants[key] = str(made["id"])
         return self._assistants[key]
 
-    async def _thread(self, case: Case, turn: Turn, history: Sequence[Json]) -> str:
-        """A thread with what stood before the turn, and what is asked in it."""
-        messages = [each for each in (*history, *turn.asked) if "call" not in each]
+    async def _thread(
+        self, case: Case, turn: Turn, history: Sequence[Json], assistant_id: str
+    ) -> tuple[str, tuple[str, ...]]:
+        """A thread with what stood before the turn and what is asked in it; what it lacks."""
+        asked, seeds = [as_request(each) for each in turn.asked], self._way.seeds
+        if seeds is not None and seeds.fit(history):
+            now = int(time.time())
+            thread_id = await seeds.thread(self._way.tenant, history, now, assistant_id)
+            for each in asked:
+                await self.object("POST", f"/threads/{thread_id}/messages", each)
+            return thread_id, ()
+        messages = [as_request(each) for each in history if "call" not in each] + asked
         about = {"shim_compare": f"{case.id}/{turn.number}"[:512]}
         made = await self.object("POST", "/threads", {"messages": messages, "metadata": about})
-        return str(made["id"])
+        return str(made["id"]), tuple(_lost(history))
 
     async def _delete(self, path: str) -> None:
         with suppress(Refused, ApiError, ShimError, OSError):
@@ -145,8 +166,9 @@ class _Drive:
 
     async def run(self, assistant_id: str) -> Outcome:
         """The outcome; raises what the Handler raises."""
-        changes = {k: v for k, v in self._driver.way.changes.items() if k in self._turn.params}
-        body = {**self._turn.params, **changes, "assistant_id": assistant_id}
+        given, params = self._driver.way.changes, self._turn.params
+        changes = {k: v for k, v in given.items() if k in params or k not in OF_ASSISTANTS}
+        body = {**params, **changes, "assistant_id": assistant_id}
         await self._go_on(self._path, body)
         for _ in range(_MOST_ROUNDS):
             status = self.seen.run.get("status")

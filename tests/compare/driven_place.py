@@ -11,8 +11,10 @@ from shim import drive
 from shim.core.wire import Handler, Target
 from shim.native.cases import Case, FunctionCall, Outcome, Turn
 from shim.native.driving import Driver, Way
+from shim.native.seeding import Seeds
 from shim.offline import Offline
 from shim.settings import Settings, wire
+from shim.storage.imports import Imports
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
@@ -28,13 +30,16 @@ WEATHER = {
 class Driven:
     """A driver with all that is under it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, seeds: bool = False, **options: Any) -> None:
         self.offline = Offline()
         self.workers = BlockingWorkers()
         client = httpx.Client(transport=self.offline.transport(httpx))
         upstream = BlockingUpstream(client, self.workers.sleep)
         settings = Settings(database_url="sqlite:///:memory:", dialect="openai")
-        self.handler: Handler = wire(settings, upstream, self.workers)
+        wired = wire(settings, upstream, self.workers)
+        self.handler: Handler = wired
+        if seeds:
+            options["seeds"] = Seeds(Imports(wired.database))
         target = Target("http://embedded.invalid/v1", {"authorization": "Bearer embedded"})
         self.way = replace(Way(self.handler, target, self.workers.sleep), **options)
         self.driver = Driver(self.way)

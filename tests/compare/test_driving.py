@@ -118,3 +118,18 @@ def test_nothing_is_left_behind():
     with pytest.raises(Exception, match="No thread found"):
         drive.run(driven.driver.object("GET", f"/threads/{outcome.thread_id}"))
     assert drive.run(driven.driver.object("GET", "/assistants"))["data"] == []
+
+
+def test_earlier_calls_are_laid_into_a_store_of_ours():
+    """Where the lane's store can be reached, the model reads the reference's calls again."""
+    recorded = Outcome(status="completed", texts=("It rained.",), rounds=((OSLO,),))
+    first = asked("Weather?", OSLO, recorded=recorded)
+    driven = Driven(seeds=True)
+    driven.offline.script.say("Yes.")
+
+    outcome = driven.answer(case_of(first, asked("Sure?", number=1)), 1)
+
+    sent = driven.offline.posts()[-1].body["input"]
+    kinds = [each.get("type", "message") for each in sent]
+    assert kinds == ["message", "function_call", "function_call_output", "message", "message"]
+    assert (sent[2]["output"], outcome.texts, outcome.notes) == ("rain", ("Yes.",), ())
