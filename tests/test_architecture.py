@@ -32,7 +32,14 @@ LAYERS = (
         "shim.migrate.shapes",
     ),
     ("shim.native",),
-    ("shim.settings", "shim.configuration", "shim.providers", "shim.values", "shim.keys"),
+    (
+        "shim.settings",
+        "shim.configuration",
+        "shim.lanes",
+        "shim.providers",
+        "shim.values",
+        "shim.keys",
+    ),
     ("shim.doorway",),
     (
         "shim",
