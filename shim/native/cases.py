@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from shim.core.wire import Json
 
@@ -118,6 +118,11 @@ class Outcome(_Plain):
     notes: tuple[str, ...] = ()
     thread_id: str = ""
     run_id: str = ""
+
+    @field_serializer("unknown")
+    def _in_order(self, unknown: frozenset[str]) -> list[str]:
+        """As JSON always the same."""
+        return sorted(unknown)
 
     @property
     def calls(self) -> tuple[FunctionCall, ...]:

@@ -1,0 +1,203 @@
+"""Runs cases through two lanes, turn by turn, and keeps each answer as it comes.
+
+The reference is lane A: what it answered, or what was recorded, stands before later turns on both
+lanes, and its function outputs are B's too. Several cases are in hand at once, the turns of one
+never. Knows order, repetition and resuming; judges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from shim.compare.lanes import Lane
+from shim.core.wire import Json, decode_json, encode_compact
+from shim.errors import SettingsError
+from shim.native.cases import ERROR, Answer, Case, Outcome, Pair, Turn
+
+__all__ = ["Kept", "Plan", "identity", "read_answers", "run"]
+
+_NO_ANSWER = "lane {0} ({1}) has no answer to this turn"
+_OTHER = (
+    "{0} holds answers of another comparison ({1} differ): name another --out, or give --fresh "
+    "to begin anew"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Two lanes, how often each answers a turn, and how many cases are in hand at once."""
+
+    a: Lane
+    b: Lane
+    times_a: int = 1
+    times_b: int = 1
+    jobs: int = 4
+
+
+class Kept:
+    """The answers of a run, in a file that a later run of the same goes on from.
+
+    `identity` tells what is compared; a file of another one raises SettingsError. Safe in threads.
+    """
+
+    def __init__(self, folder: Path, identity: Json, *, fresh: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "answers.jsonl"
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, int, str, int], Outcome] = {}
+        self._settle(folder / "run.json", identity, fresh=fresh)
+        if self._path.exists():
+            for each in read_answers(self._path, torn=True):
+                self._known[each.case, each.turn, each.lane, each.repeat] = each.outcome
+        self.found = len(self._known)
+
+    def _settle(self, path: Path, identity: Json, *, fresh: bool) -> None:
+        """See to it that the folder is this run's."""
+        told = {key: _digest(value) for key, value in identity.items()}
+        if fresh:
+            self._path.unlink(missing_ok=True)
+        elif path.exists() and self._path.exists():
+            before = decode_json(path.read_bytes()).get("digests", {})
+            if differ := sorted(key for key in told if before.get(key) != told[key]):
+                raise SettingsError(_OTHER.format(path.parent, ", ".join(differ)))
+        path.write_bytes(encode_compact({"digests": told, "lanes": identity.get("lanes")}))
+
+    def get(self, case: Case, turn: Turn, lane: str, repeat: int) -> Outcome | None:
+        """The answer that is there already."""
+        return self._known.get((case.id, turn.number, lane, repeat))
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer."""
+        line = answer.model_dump_json().encode() + b"\n"
+        with self._lock:
+            self._known[answer.case, answer.turn, answer.lane, answer.repeat] = answer.outcome
+            with self._path.open("ab") as file:
+                file.write(line)
+
+
+def read_answers(path: Path, *, torn: bool = False) -> Iterator[Answer]:
+    """The answers of a file; `torn` lets the last line be half written, as a kill leaves it."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield Answer.model_validate_json(line)
+        except ValidationError as error:
+            if torn and number == len(lines):
+                _cut(path, len(line))
+                return
+            problem = error.errors()[0]["msg"]
+            raise SettingsError(
+                f"{path}:{number} is no answer of a comparison: {problem}"
+            ) from None
+
+
+def _cut(path: Path, size: int) -> None:
+    """Take a torn line off, so that the next one begins on its own."""
+    os.truncate(path, path.stat().st_size - size)
+
+
+def run(plan: Plan, cases: Sequence[Case], kept: Kept, step: Callable[[Pair], None]) -> list[Pair]:
+    """All pairs, in the order of the cases; `step` is told of each as it comes.
+
+    A KeyboardInterrupt lets the turns in hand end and is raised again; what was answered is kept.
+    """
+    stop = threading.Event()
+    results: dict[int, list[Pair]] = {}
+    with ThreadPoolExecutor(plan.jobs, thread_name_prefix="shim-compare") as pool:
+        waiting = iter(enumerate(cases))
+        in_hand: dict[Future[list[Pair]], int] = {}
+        try:
+            while True:
+                _fill(pool, waiting, in_hand, plan, lambda c: _case(plan, c, kept, step, stop))
+                if not in_hand:
+                    break
+                done, _ = wait(in_hand, return_when=FIRST_COMPLETED)
+                for each in done:
+                    results[in_hand.pop(each)] = each.result()
+        except BaseException:
+            stop.set()
+            raise
+    return [pair for _, pairs in sorted(results.items()) for pair in pairs]
+
+
+def _fill(
+    pool: ThreadPoolExecutor,
+    waiting: Iterator[tuple[int, Case]],
+    in_hand: dict[Future[list[Pair]], int],
+    plan: Plan,
+    work: Callable[[Case], list[Pair]],
+) -> None:
+    """Take cases in hand as long as there is room."""
+    while len(in_hand) < plan.jobs:
+        try:
+            number, case = next(waiting)
+        except StopIteration:
+            return
+        in_hand[pool.submit(work, case)] = number
+
+
+def _case(
+    plan: Plan, case: Case, kept: Kept, step: Callable[[Pair], None], stop: threading.Event
+) -> list[Pair]:
+    """The pairs of one case, its turns one after the other."""
+    reference: dict[int, Outcome] = {}
+    pairs: list[Pair] = []
+    for turn in case.turns:
+        if stop.is_set():
+            break
+        history = list(case.history(turn, reference))
+        a = _answers(plan.a, "a", plan.times_a, (case, turn, history), kept)
+        if a:
+            reference[turn.number] = a[0]
+        known = [call for call in (a[0].calls if a else ()) if call.output is not None]
+        asked = turn.model_copy(update={"outputs": (*turn.outputs, *known)})
+        b = _answers(plan.b, "b", plan.times_b, (case, asked, history), kept)
+        lanes = ((a, "A", plan.a.name), (b, "B", plan.b.name))
+        why = "; ".join(_NO_ANSWER.format(which, name) for got, which, name in lanes if not got)
+        pairs.append(Pair(case=case, turn=turn, a=a, b=b, why=why))
+        step(pairs[-1])
+    return pairs
+
+
+def _answers(
+    lane: Lane, letter: str, times: int, what: tuple[Case, Turn, list[Json]], kept: Kept
+) -> tuple[Outcome, ...]:
+    """What a lane answers; an error that was kept is tried again, for it may have been a moment."""
+    case, turn, history = what
+    outcomes: list[Outcome] = []
+    for repeat in range(times):
+        outcome = kept.get(case, turn, letter, repeat)
+        if outcome is None or (outcome.status == ERROR and lane.asks):
+            outcome = lane.answer(case, turn, history, repeat)
+            if outcome is None:
+                break
+            kept.put(
+                Answer(case=case.id, turn=turn.number, lane=letter, repeat=repeat, outcome=outcome)
+            )
+        outcomes.append(outcome)
+    return tuple(outcomes)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(encode_compact(value)).hexdigest()[:16]
+
+
+def identity(lanes: Iterable[Json], cases: Iterable[Case]) -> Json:
+    """What makes a comparison this one."""
+    told = hashlib.sha256()
+    for case in cases:
+        told.update(case.model_dump_json().encode())
+    return {"lanes": list(lanes), "cases": told.hexdigest()}
