@@ -20,6 +20,7 @@ from pathlib import Path
 from shim.core.ids import mint
 from shim.errors import Lost, SettingsError
 from shim.storage.database import Row, Statement
+from shim.storage.forks import GATE
 from shim.storage.schema import migrate
 
 __all__ = ["SQLite"]
@@ -76,7 +77,7 @@ class SQLite:
         pause = 0.002
         while True:
             try:
-                with self._connection() as connection:
+                with GATE, self._connection() as connection:
                     return _run(connection, statements)
             except sqlite3.DatabaseError as error:
                 if _is_unusable(error):

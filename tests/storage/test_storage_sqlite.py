@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sqlite3
 import threading
 from contextlib import closing
@@ -12,6 +13,7 @@ from contextlib import closing
 import pytest
 
 from shim import drive
+from shim.core.ids import mint
 from shim.errors import Lost, SettingsError
 from shim.storage.database import Statement
 from shim.storage.sqlite import SQLite
@@ -204,6 +206,40 @@ def test_a_fork_opens_its_own_connections(tmp_path):
 
         assert status == 0
         assert names(database) == ["before", "child", "parent"]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_waits_for_another_threads_transaction(tmp_path):
+    """A child that was made while another thread writes finds no lock that nobody will ever free."""
+    with closing(SQLite(str(tmp_path / "shim.db"), asleep)) as database:
+        busy, done = threading.Event(), threading.Event()
+
+        def write():
+            while not done.is_set():
+                drive.run(database.execute(*[put(mint("name")) for _ in range(50)]))
+                busy.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        busy.wait(10)
+        children = []
+        for number in range(10):
+            child = os.fork()
+            if not child:
+                code = 1
+                try:
+                    signal.alarm(10)
+                    drive.run(database.execute(put(f"child {number}", expect=1)))
+                    code = 0
+                finally:
+                    os._exit(code)
+            children.append(child)
+        ended = [os.waitpid(child, 0)[1] for child in children]
+        done.set()
+        writer.join()
+
+        assert ended == [0] * 10
+        assert {f"child {number}" for number in range(10)} <= set(names(database))
 
 
 @pytest.mark.parametrize("path", ["/dev/null/shim.db", "/proc/shim.db"])
