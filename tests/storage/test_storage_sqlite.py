@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -20,6 +21,10 @@ from shim.storage.sqlite import SQLite
 
 PUT = "INSERT INTO refused_parameters VALUES ('server', 'model', :name)"
 DROP = "DELETE FROM refused_parameters WHERE name = :name"
+SLOW = Statement(
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+    "SELECT COUNT(*) FROM n"
+)
 NAMES = Statement("SELECT name FROM refused_parameters ORDER BY name")
 
 
@@ -210,25 +215,26 @@ def test_a_fork_opens_its_own_connections(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_waits_for_another_threads_transaction(tmp_path):
-    """A child that was made while another thread writes finds no lock that nobody will ever free."""
+    """A child that was made while another thread writes finds no lock that nobody frees."""
     with closing(SQLite(str(tmp_path / "shim.db"), asleep)) as database:
         busy, done = threading.Event(), threading.Event()
 
         def write():
             while not done.is_set():
-                drive.run(database.execute(*[put(mint("name")) for _ in range(50)]))
                 busy.set()
+                drive.run(database.execute(put(mint("name")), SLOW))
 
         writer = threading.Thread(target=write)
         writer.start()
         busy.wait(10)
         children = []
         for number in range(10):
+            time.sleep(0.01)
             child = os.fork()
             if not child:
                 code = 1
                 try:
-                    signal.alarm(10)
+                    signal.alarm(5)
                     drive.run(database.execute(put(f"child {number}", expect=1)))
                     code = 0
                 finally:
