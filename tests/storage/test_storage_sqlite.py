@@ -223,24 +223,25 @@ def test_a_fork_waits_for_another_threads_transaction(tmp_path):
             while not done.is_set():
                 busy.set()
                 drive.run(database.execute(put(mint("name")), SLOW))
+                time.sleep(0.005)
 
         writer = threading.Thread(target=write)
         writer.start()
         busy.wait(10)
-        children = []
+        ended = []
         for number in range(10):
             time.sleep(0.01)
             child = os.fork()
             if not child:
                 code = 1
                 try:
-                    signal.alarm(5)
+                    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                    signal.alarm(10)
                     drive.run(database.execute(put(f"child {number}", expect=1)))
                     code = 0
                 finally:
                     os._exit(code)
-            children.append(child)
-        ended = [os.waitpid(child, 0)[1] for child in children]
+            ended.append(os.waitpid(child, 0)[1])
         done.set()
         writer.join()
 
