@@ -156,12 +156,14 @@ class Case(_Plain):
     """One conversation: the assistant's definition (as for `assistants.create`), and its turns.
 
     `before` are the messages that were there already, and complete calls (as `{"call": {...}}`).
-    `tools` answers functions by name where a turn has no output for their arguments. `source` tells
-    a person where it comes from; `strata` are what samples are spread over.
+    `resources` are the thread's `tool_resources`. `tools` answers functions by name where a turn
+    has no output for their arguments. `source` tells a person where it comes from; `strata` are
+    what samples are spread over.
     """
 
     id: str
     assistant: Json = Field(default_factory=dict)
+    resources: Json = Field(default_factory=dict)
     before: tuple[Json, ...] = ()
     turns: tuple[Turn, ...] = ()
     tools: Json = Field(default_factory=dict)

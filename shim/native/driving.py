@@ -139,12 +139,20 @@ class Driver:
         if seeds is not None and seeds.fit(history):
             now = int(time.time())
             thread_id = await seeds.thread(self._way.tenant, history, now, assistant_id)
+            if case.resources:
+                resources = {"tool_resources": case.resources}
+                await self.object("POST", f"/threads/{thread_id}", resources)
             for each in asked:
                 await self.object("POST", f"/threads/{thread_id}/messages", each)
             return thread_id, ()
         messages = [as_request(each) for each in history if "call" not in each] + asked
-        about = {"shim_compare": f"{case.id}/{turn.number}"[:512]}
-        made = await self.object("POST", "/threads", {"messages": messages, "metadata": about})
+        body: Json = {
+            "messages": messages,
+            "metadata": {"shim_compare": f"{case.id}/{turn.number}"[:512]},
+        }
+        if case.resources:
+            body["tool_resources"] = case.resources
+        made = await self.object("POST", "/threads", body)
         return str(made["id"]), tuple(_lost(history))
 
     async def _delete(self, path: str) -> None:
