@@ -9,9 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "replay"))
 
-from recordings import scenarios  # noqa: E402 - found by the line above
+from recordings import scenarios
 
-from shim.compare.sources import read  # noqa: E402
+from shim.compare.sources import read
 
 FOLDERS = ("openai-dotnet", "openllmetry", "ruby-openai")
 

@@ -61,7 +61,7 @@ def cases_of(settings, **choice):
 def test_a_thread_is_a_case(place):
     """What was asked, said, called and answered is all there, run by run."""
     client, offline, settings = place
-    thread, assistant = talked(client, offline)
+    thread, _ = talked(client, offline)
 
     reading = cases_of(settings)
 
@@ -233,7 +233,7 @@ def test_unknown_strata_are_refused():
 
 def test_stored_files_do_not_stand_twice(place):
     """Resources that hold what is attached to messages are left to the attachments."""
-    client, offline, settings = place
+    client, _, settings = place
     file = client.files.create(file=("a.txt", b"Oslo has rain."), purpose="assistants")
     assistant = client.beta.assistants.create(model="gpt-4o", tools=[{"type": "file_search"}])
     attached = [{"file_id": file.id, "tools": [{"type": "file_search"}]}]
