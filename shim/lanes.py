@@ -90,6 +90,11 @@ class LaneSpec:
             raise SettingsError(f"the lane {title!r} is none of: {', '.join(KINDS)}")
         return cls(title, kind, where, **_sorted(title, options))
 
+    @property
+    def has_address(self) -> bool:
+        """Whether it says where its upstream is."""
+        return bool(self.where or self.settings.get("upstream_url"))
+
     def fingerprint(self) -> Json:
         """What makes it this lane and no other; no key is in it."""
         return {
@@ -160,14 +165,24 @@ def _value(text: str) -> Any:
 class Driven:
     """A lane that is driven: a Handler with all that is under it. Blocking, and safe in threads."""
 
-    def __init__(self, name: str, driver: Driver, close: Callable[[], None]) -> None:
-        self.name = name
-        self._driver = driver
+    def __init__(self, spec: LaneSpec, way: Way, close: Callable[[], None]) -> None:
+        self.name = spec.name
+        self._spec = spec
+        self._way = way
+        self._driver = Driver(way)
         self._close = close
 
-    def answer(self, case: Case, turn: Turn, history: list[Json]) -> Outcome:
-        """What comes of a turn there."""
-        return drive.run(self._driver.answer(case, turn, history))
+    def answer(
+        self, case: Case, turn: Turn, history: list[Json], sender: Target | None = None
+    ) -> Outcome:
+        """What comes of a turn there; a lane without a key of its own goes by its `sender`'s."""
+        driver = self._driver
+        if sender is not None and not self._way.target.headers:
+            headers = fitted(sender.headers, choose(self._way.target.base_url, None))
+            url = self._way.target.base_url if self._spec.has_address else sender.base_url
+            target = Target(url, headers, self._way.target.timeout, sender.tenant)
+            driver = Driver(replace(self._way, target=target))
+        return drive.run(driver.answer(case, turn, history))
 
     def close(self) -> None:
         """Delete what was made there, and close the connections."""
@@ -201,12 +216,13 @@ def open_driven(spec: LaneSpec, settings: Settings) -> Driven:
         keep=spec.keep,
         seeds=_seeds(wired) if spec.kind == "shim" else None,
     )
-    return Driven(spec.name, Driver(way), close)
+    return Driven(spec, way, close)
 
 
 def _settings_of(spec: LaneSpec, settings: Settings) -> Settings:
     """The lane's settings: the program's, with what the spec says, and nothing kept on a disk."""
     scratch: Json = {"database_url": "sqlite:///:memory:", "routes": {}, "unknown_threads": ""}
+    scratch["shadow"] = {}
     if spec.kind == "native":
         url, key = spec.where or settings.native_url, spec.key or settings.native_key
         if not url:

@@ -69,6 +69,8 @@ class Settings:
     which threads are there.
     `unknown_threads` says what becomes of ids of threads that are not here: nothing, `adopt` for an
     empty thread, or a function from the id to its messages, or its name, `module:function`.
+    `shadow` names a lane on which a `share` of the runs (in percent) is tried as well, aside, after
+    they have ended, and the `file` that keeps what came of it.
     `provider` is that of a LiteLLM proxy whose callers shim serves, with requests as they are used
     to: models may begin with it, and the header OpenAI-Beta may be missing.
 
@@ -88,6 +90,7 @@ class Settings:
     native_key: str = field(default="", repr=False)
     routes: Mapping[str, Any] = field(default_factory=dict)
     unknown_threads: Any = ""
+    shadow: Mapping[str, Any] = field(default_factory=dict, repr=False)
     dialect: str = ""
     provider: str = ""
     store: bool = True
@@ -123,6 +126,10 @@ class Settings:
                     "use https://host/v1"
                 )
         self._check_native()
+        if self.shadow:
+            from shim.trials import check as check_shadow  # noqa: PLC0415 - only where it is used
+
+            check_shadow(self.shadow)
         if self.keys and self.access not in {"", "keys"}:
             raise SettingsError(
                 f"SHIM_KEYS is set, but SHIM_ACCESS={self.access!r} asks for no such key: unset one"
@@ -334,12 +341,24 @@ def wire(
     """
     database = open_database(settings, workers)
     if settings.mode == "native":
-        return Wired(_forward(settings, upstream, now), database)
-    engine = _engine(settings, upstream, workers, database, ended=ended, now=now)
-    if settings.mode == "route":
-        native = _forward(settings, upstream, now)
-        return Wired(_route(settings, native, engine, database, workers), database)
-    return Wired(_adopting(settings, engine, database, workers), database)
+        handler = _forward(settings, upstream, now)
+    else:
+        handler = _engine(settings, upstream, workers, database, ended=ended, now=now)
+        if settings.mode == "route":
+            native = _forward(settings, upstream, now)
+            handler = _route(settings, native, handler, database, workers)
+        else:
+            handler = _adopting(settings, handler, database, workers)
+    return Wired(_shadowed(settings, handler, workers), database)
+
+
+def _shadowed(settings: Settings, handler: Handler, workers: Workers) -> Handler:
+    if not settings.shadow:
+        return handler
+    from shim.native.shadow import Shadow  # noqa: PLC0415 - see `wire`
+    from shim.trials import Trials, share_of  # noqa: PLC0415
+
+    return Shadow(handler, workers, Trials(settings).take, share_of(settings.shadow))
 
 
 def _adopting(settings: Settings, engine: Handler, database: Database, workers: Workers) -> Handler:

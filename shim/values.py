@@ -65,7 +65,7 @@ def check(values: Mapping[str, Any]) -> None:
 def parsed(name: str, text: str) -> Any:
     """The value that a text stands for, where it is one at all; `check` says whether it is."""
     match name:
-        case "store" | "models" | "routes" | "keys" | "cors":
+        case "store" | "models" | "routes" | "shadow" | "keys" | "cors":
             return _PARSERS[name](text)
         case "files_max_mb" | "files_days" | "port" | "workers" | "max_body_mb":
             return int(text) if text.isdecimal() else text
@@ -110,6 +110,13 @@ def _routes(text: str) -> Any:
         raise SettingsError(f"SHIM_ROUTES={text!r} is not a JSON object of rules") from None
 
 
+def _shadow(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise SettingsError(f"SHIM_SHADOW={text!r} is not a JSON object of a lane") from None
+
+
 def _is_model_map(models: Any) -> bool:
     return isinstance(models, Mapping) and all(
         isinstance(old, str) and isinstance(new, str) for old, new in models.items()
@@ -144,6 +151,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "store": _flag,
     "models": _models,
     "routes": _routes,
+    "shadow": _shadow,
     "keys": parsed_keys,
     "cors": _listed,
 }

@@ -37,6 +37,7 @@ LAYERS = (
         "shim.configuration",
         "shim.lanes",
         "shim.providers",
+        "shim.trials",
         "shim.values",
         "shim.keys",
     ),
