@@ -21,36 +21,40 @@ class Gate:
     """Entered with `with` around work; closed from before a fork until after it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._left = threading.Condition(self._lock)
+        self._changed = threading.Condition()
         self._inside = 0
+        self._closing = 0
 
     def __enter__(self) -> None:
-        with self._lock:
+        with self._changed:
+            while self._closing:  # else a fork waits for as long as there is always somebody
+                self._changed.wait()
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
+        with self._changed:
             self._inside -= 1
             if not self._inside:
-                self._left.notify_all()
+                self._changed.notify_all()
 
     def close(self) -> None:
-        """Wait until nobody is inside, and let nobody in."""
+        """Let nobody in, and wait until nobody is inside."""
         end = time.monotonic() + _PATIENCE
-        self._lock.acquire()
+        self._changed.acquire()
+        self._closing += 1
         while self._inside and (left := end - time.monotonic()) > 0:
-            self._left.wait(left)
+            self._changed.wait(left)
 
     def open(self) -> None:
         """Let them in again."""
-        self._lock.release()
+        self._closing -= 1
+        self._changed.notify_all()
+        self._changed.release()
 
     def open_in_child(self) -> None:
         """The same in a new process, in which only the thread that forked goes on."""
-        self._inside = 0
-        self._left = threading.Condition(self._lock)
-        self._lock.release()
+        self._changed = threading.Condition()
+        self._inside = self._closing = 0
 
 
 GATE = Gate()
