@@ -11,7 +11,7 @@ import click
 from shim.cli.tables import echo_json, echo_table
 
 if TYPE_CHECKING:
-    from shim.cli.record import Record
+    from shim.cli.stored import Record
     from shim.storage.lanes import Lane
 
 __all__ = ["command"]
@@ -29,7 +29,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_threads(*, limit: int, as_json: bool) -> None:
     """List the newest threads, with their conversations."""
-    from shim.cli.record import listed
+    from shim.cli.stored import listed
 
     threads, more = listed(limit)
     if as_json:
@@ -53,7 +53,7 @@ def _row(thread: dict[str, Any]) -> tuple[str, ...]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_thread(*, thread_id: str, as_json: bool) -> None:
     """Show a thread: messages, runs with their steps, usage and notes, and what waits."""
-    from shim.cli.record import lane, record
+    from shim.cli.stored import lane, record
 
     found = record(thread_id)
     if found is None and (there := lane(thread_id)) is not None:
