@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shim.core.ports import Upstream, Workers
     from shim.core.records import Run
     from shim.core.wire import Call, Handler, Reply
+    from shim.native.appending import Lines
     from shim.storage.database import Database
 
 __all__ = [
@@ -71,6 +72,9 @@ class Settings:
     empty thread, or a function from the id to its messages, or its name, `module:function`.
     `shadow` names a lane on which a `share` of the runs (in percent) is tried as well, aside, after
     they have ended, and the `file` that keeps what came of it.
+    `record` is a file to which every exchange is appended, without secrets, and after
+    `record_hook`, a function or its name, has changed or dropped it; `record_max_mb` bounds the
+    file and the older part beside it, unless it is 0.
     `provider` is that of a LiteLLM proxy whose callers shim serves, with requests as they are used
     to: models may begin with it, and the header OpenAI-Beta may be missing.
 
@@ -91,6 +95,9 @@ class Settings:
     routes: Mapping[str, Any] = field(default_factory=dict)
     unknown_threads: Any = ""
     shadow: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    record: str = ""
+    record_hook: Any = ""
+    record_max_mb: int = 0
     dialect: str = ""
     provider: str = ""
     store: bool = True
@@ -301,10 +308,16 @@ def driver_of(address: Address) -> Iterator[None]:
 class Wired:
     """A handler put together, whether its database answers, and how to close what it holds."""
 
-    def __init__(self, handler: Handler, database: Database) -> None:
+    def __init__(self, handler: Handler, database: Database, lines: Lines | None = None) -> None:
         self._handler = handler
+        self._lines = lines
         self.database = database
-        self.aclose = database.aclose
+
+    async def aclose(self) -> None:
+        """Close what it holds, once what was recorded is written."""
+        if self._lines is not None:
+            self._lines.flush()
+        await self.database.aclose()
 
     async def check(self) -> None:
         """Ask the database for something; raises where it does not answer."""
@@ -349,7 +362,22 @@ def wire(
             handler = _route(settings, native, handler, database, workers)
         else:
             handler = _adopting(settings, handler, database, workers)
-    return Wired(_shadowed(settings, handler, workers), database)
+    return _recorded(settings, _shadowed(settings, handler, workers), database)
+
+
+def _recorded(settings: Settings, handler: Handler, database: Database) -> Wired:
+    if not settings.record:
+        return Wired(handler, database)
+    from shim.native.appending import Lines  # noqa: PLC0415 - see `wire`
+    from shim.native.named import function  # noqa: PLC0415
+    from shim.native.record import Recorder  # noqa: PLC0415
+
+    lines = Lines(Path(settings.record), settings.record_max_mb * 1_000_000)
+    hook = function("SHIM_RECORD_HOOK", settings.record_hook) if settings.record_hook else None
+    lane = "" if settings.mode == "route" else settings.mode
+    keys = (settings.upstream_key, settings.native_key)
+    recorder = Recorder(handler, lines, lane=lane, hook=hook, secrets=keys)
+    return Wired(recorder, database, lines)
 
 
 def _shadowed(settings: Settings, handler: Handler, workers: Workers) -> Handler:

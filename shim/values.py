@@ -53,6 +53,9 @@ def check(values: Mapping[str, Any]) -> None:
             f"SHIM_UNKNOWN_THREADS is for SHIM_MODE=responses: with {values['mode']} a thread that "
             "is not known here is the native server's"
         )
+    hook = values["record_hook"]
+    if not (callable(hook) or not hook or _PATH.fullmatch(str(hook))):
+        raise SettingsError(f"SHIM_RECORD_HOOK={hook!r} is no function, module:name")
     check_keys(values["keys"])
     Rules.of(values["routes"])
     _check_origins(values["cors"])
@@ -67,7 +70,7 @@ def parsed(name: str, text: str) -> Any:
     match name:
         case "store" | "models" | "routes" | "shadow" | "keys" | "cors":
             return _PARSERS[name](text)
-        case "files_max_mb" | "files_days" | "port" | "workers" | "max_body_mb":
+        case "files_max_mb" | "files_days" | "record_max_mb" | "port" | "workers" | "max_body_mb":
             return int(text) if text.isdecimal() else text
         case "grace":
             return float(text) if _DECIMAL.fullmatch(text) else text
@@ -141,6 +144,7 @@ _DECIMAL = re.compile(r"\d+(\.\d+)?")
 _NUMBERS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "files_max_mb": (_is_whole, "number of megabytes"),
     "files_days": (_is_whole, "number of days"),
+    "record_max_mb": (_is_whole, "number of megabytes"),
     "max_body_mb": (lambda size: _is_whole(size) and size > 0, "number of megabytes"),
     "port": (lambda port: _is_whole(port) and port < 65536, "port"),
     "workers": (lambda workers: _is_whole(workers) and workers > 0, "number of processes"),

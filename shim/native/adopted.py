@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from shim.core.ids import mint
@@ -21,10 +20,11 @@ from shim.core.ports import Workers
 from shim.core.records import Message, Thread
 from shim.core.routes import match
 from shim.core.wire import Call, Handler, Json, Reply
-from shim.errors import ApiError, Lost, SettingsError
+from shim.errors import ApiError, Lost
 from shim.migrate.history import digest, placed
 from shim.migrate.parts import Odd
 from shim.migrate.shapes import Shapes
+from shim.native.named import function
 from shim.storage.imports import History, Imports
 from shim.storage.ledger import Ledger
 
@@ -47,18 +47,7 @@ def loader(given: Any) -> Load | None:
     """The function that `unknown_threads` is or names; None where threads are taken in empty."""
     if given == "adopt":
         return None
-    if callable(given):
-        return given  # type: ignore[no-any-return]
-    module, _, name = str(given).partition(":")
-    try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(
-            f"SHIM_UNKNOWN_THREADS={given!r} cannot be imported: {error}"
-        ) from error
-    if not callable(found):
-        raise SettingsError(f"SHIM_UNKNOWN_THREADS={given!r} is no function")
-    return found  # type: ignore[no-any-return]
+    return function("SHIM_UNKNOWN_THREADS", given)
 
 
 class Adopting:
