@@ -15,12 +15,12 @@ __all__ = ["main"]
 _HOMES = {
     "assistants": "shim.cli.assistants",
     "codemod": "shim.cli.codemod",
-    "compare": "shim.cli.compare",
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
     "export": "shim.cli.export",
     "import": "shim.cli.import_",
     "keys": "shim.cli.keys",
+    "record": "shim.cli.record",
     "route": "shim.cli.route",
     "scan": "shim.cli.scan",
     "serve": "shim.cli.serve",

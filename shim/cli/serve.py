@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from shim.errors import SettingsError
 if TYPE_CHECKING:
     from shim.settings import Settings
 
-__all__ = ["command"]
+__all__ = ["command", "served"]
 
 
 @click.command("serve")
@@ -29,17 +30,23 @@ __all__ = ["command"]
 def command(**options: Any) -> None:
     """Serve the Assistants API over HTTP, and all else under /v1 from the upstream."""
     from shim.settings import Settings
-    from shim.upstream import entra
 
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings.load(**given)
+    sys.exit(served(settings, lambda now, address: click.echo(_started(now, address), err=True)))
+
+
+def served(settings: Settings, started: Callable[[Settings, str], None]) -> int:
+    """Serve until told to stop; `started` is told where. The exit status."""
+    from shim.upstream import entra
+
     serving = _serving()
-    if _has_keys(settings) and not settings.access:
+    if not settings.access and _has_keys(settings):
         settings = replace(settings, access="keys")
     listener = serving.listening(settings)
     entra.check(settings.upstream_key, settings.upstream_url)
-    click.echo(_started(settings, serving.address_of(listener)), err=True)
-    sys.exit(serving.serve(settings, listener))
+    started(settings, serving.address_of(listener))
+    return int(serving.serve(settings, listener))
 
 
 def _serving() -> Any:

@@ -1,0 +1,23 @@
+"""A server that still speaks Assistants, played by a second shim."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "server"))
+pytest.register_assert_rewrite("server_place")
+
+from server_place import World  # noqa: E402 - found by the lines above
+
+
+@pytest.fixture
+def native(tmp_path):
+    """A server that speaks Assistants."""
+    folder = tmp_path / "native"
+    folder.mkdir()
+    world = World(folder)
+    yield world
+    world.close()
