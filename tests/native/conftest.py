@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "server"))
-pytest.register_assert_rewrite("server_place")
+for folder in ("server", "contract"):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / folder))
+pytest.register_assert_rewrite("server_place", "rollout_place")
 
 from server_place import Echo, World  # noqa: E402 - found by the lines above
 

@@ -247,46 +247,6 @@ def test_two_processes_agree_while_a_thread_is_moved(rollout):
     assert [text for _, _, text in texts(plain, thread.id)] == said
 
 
-def test_shares_are_as_set_under_load(rollout):
-    """0, 10, 50, 100 and 0 %: no thread changes its lane, none is lost, shares are as set."""
-    client = rollout.client(NATIVE)
-    assistant = client.beta.assistants.create(model="gpt-4o")
-    made = {}
-    counts = {}
-
-    def one(number):
-        raw = client.beta.threads.with_raw_response.create(
-            messages=[{"role": "user", "content": f"number {number}"}]
-        )
-        thread_id, lane = raw.parse().id, raw.headers["x-shim-lane"]
-        if number % 10 == 0:
-            run = client.beta.threads.runs.with_raw_response.create(
-                thread_id, assistant_id=assistant.id
-            )
-            assert run.headers["x-shim-lane"] == lane
-            run_id = run.parse().id
-            polled = client.beta.threads.runs.poll(run_id, thread_id=thread_id, poll_interval_ms=20)
-            assert polled.status == "completed"
-        return thread_id, lane
-
-    number_of = 60
-    for step, percent in enumerate((0, 10, 50, 100, 0)):
-        rollout.share(percent)
-        time.sleep(1.1)  # then every process has read it
-        with ThreadPoolExecutor(4) as pool:
-            lanes = dict(pool.map(one, range(number_of)))
-        made |= lanes
-        counts[step] = sum(lane == "responses" for lane in lanes.values())
-
-    for step, share in enumerate((0, 0.1, 0.5, 1, 0)):
-        spread = 4 * sqrt(number_of * share * (1 - share))
-        assert abs(counts[step] - number_of * share) <= spread
-    assert len(made) == 5 * number_of
-    for thread_id, lane in list(made.items())[::7]:
-        assert lane_of(client, thread_id) == lane
-        assert texts(client, thread_id)
-
-
 def test_streams_of_new_threads_are_noted(rollout):
     """A thread that a streamed run made at the native server is known from its first event on."""
     client = rollout.client(NATIVE)
