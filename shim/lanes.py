@@ -7,6 +7,7 @@ tried touches no thread of the user's. Knows nothing of what is compared.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -29,7 +30,7 @@ from shim.upstream.entra import current
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
-__all__ = ["DRIVEN", "Driven", "LaneSpec", "open_driven"]
+__all__ = ["DRIVEN", "Driven", "LaneSpec", "open_driven", "target_of"]
 
 DRIVEN = ("shim", "native")
 """The kinds that are Handlers."""
@@ -103,7 +104,16 @@ class LaneSpec:
             "changes": self.changes,
             "settings": {k: v for k, v in self.settings.items() if not k.endswith("_key")},
             "stream": self.stream,
+            "content": _content(self.where),
         }
+
+
+def _content(where: str) -> str:
+    """A digest of the file that a lane is, or is read from; empty where it is none."""
+    for path in (where, where.rpartition(":")[0]):
+        if path and Path(path).is_file():
+            return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return ""
 
 
 def _pair(text: str, whole: str) -> tuple[str, Any]:
@@ -198,7 +208,9 @@ def open_driven(spec: LaneSpec, settings: Settings) -> Driven:
     settings = _settings_of(spec, settings)
     workers = BlockingWorkers()
     client = httpx.Client(timeout=httpx.Timeout(spec.seconds, connect=30.0))
-    wired = wire(settings, BlockingUpstream(client, workers.sleep, settings.dialect), workers)
+    wired = wire(
+        settings, BlockingUpstream(client, workers.sleep, settings.dialect or None), workers
+    )
 
     def close() -> None:
         workers.stop_waiting()
@@ -208,7 +220,7 @@ def open_driven(spec: LaneSpec, settings: Settings) -> Driven:
 
     way = Way(
         handler=wired,
-        target=_target(settings),
+        target=target_of(settings),
         sleep=workers.sleep,
         changes=spec.changes,
         seconds=spec.seconds,
@@ -237,7 +249,7 @@ def _settings_of(spec: LaneSpec, settings: Settings) -> Settings:
     return replace(settings, **{**scratch, **own, **spec.settings})
 
 
-def _target(settings: Settings) -> Target:
+def target_of(settings: Settings) -> Target:
     """Where upstream calls go, with the key that is set, else that of the environment."""
     url = settings.upstream_url.rstrip("/") or _OPENAI
     key = current(settings.upstream_key, url)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,7 @@ def guarded(module):
     return {id(child) for test in positive for node in test.body for child in ast.walk(node)}
 
 
+@functools.cache
 def imports(name):
     """The modules that a module imports when it runs, at its head or later, full names."""
     module = tree(SOURCES[name])
@@ -196,6 +199,13 @@ def test_each_module_says_what_it_knows(name):
     module = tree(SOURCES[name])
 
     assert not module.body or ast.get_docstring(module)
+
+
+def test_modules_of_tests_have_names_of_their_own():
+    """The folders of tests are no packages: of two modules of one name, Python would load one."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+
+    assert [name for name, count in names.items() if count > 1 and name != "conftest.py"] == []
 
 
 def test_tests_use_fakes():

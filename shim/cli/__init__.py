@@ -15,6 +15,7 @@ __all__ = ["main"]
 _HOMES = {
     "assistants": "shim.cli.assistants",
     "codemod": "shim.cli.codemod",
+    "compare": "shim.cli.compare",
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
     "export": "shim.cli.export",

@@ -22,8 +22,9 @@ from shim.core.wire import Json, decode_json, encode_compact
 from shim.errors import SettingsError
 from shim.native.cases import ERROR, Answer, Case, Outcome, Pair, Turn
 
-__all__ = ["Kept", "Plan", "identity", "read_answers", "run"]
+__all__ = ["Kept", "Plan", "identity", "names_in", "pairs_in", "read_answers", "run"]
 
+_CASES = "cases.jsonl"
 _NO_ANSWER = "lane {0} ({1}) has no answer to this turn"
 _OTHER = (
     "{0} holds answers of another comparison ({1} differ): name another --out, or give --fresh "
@@ -68,7 +69,12 @@ class Kept:
             before = decode_json(path.read_bytes()).get("digests", {})
             if differ := sorted(key for key in told if before.get(key) != told[key]):
                 raise SettingsError(_OTHER.format(path.parent, ", ".join(differ)))
-        path.write_bytes(encode_compact({"digests": told, "lanes": identity.get("lanes")}))
+        path.write_bytes(encode_compact({"digests": told, "names": identity.get("names")}))
+
+    def remember(self, cases: Sequence[Case]) -> None:
+        """Keep the cases beside the answers, so that the folder can be read by itself."""
+        lines = b"".join(case.model_dump_json().encode() + b"\n" for case in cases)
+        self._path.with_name(_CASES).write_bytes(lines)
 
     def get(self, case: Case, turn: Turn, lane: str, repeat: int) -> Outcome | None:
         """The answer that is there already."""
@@ -102,6 +108,39 @@ def read_answers(path: Path, *, torn: bool = False) -> Iterator[Answer]:
             raise SettingsError(
                 f"{path}:{number} is no answer of a comparison: {problem}"
             ) from None
+
+
+def pairs_in(folder: Path) -> list[Pair]:
+    """What a folder holds of a comparison, ended or not; raises SettingsError for none."""
+    answers: dict[tuple[str, int, str], list[Outcome]] = {}
+    for each in read_answers(folder / "answers.jsonl"):
+        known = answers.setdefault((each.case, each.turn, each.lane), [])
+        known[each.repeat : each.repeat + 1] = [each.outcome]
+    pairs = []
+    for case in read_cases_in(folder):
+        for turn in case.turns:
+            a, b = (tuple(answers.get((case.id, turn.number, x), ())) for x in "ab")
+            why = "" if a and b else "the comparison did not come to this turn"
+            pairs.append(Pair(case=case, turn=turn, a=a, b=b, why=why))
+    return pairs
+
+
+def names_in(folder: Path) -> tuple[str, str]:
+    """What the lanes of a folder's comparison were called."""
+    try:
+        a, b = decode_json((folder / "run.json").read_bytes())["names"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{folder} holds no comparison") from error
+    return str(a), str(b)
+
+
+def read_cases_in(folder: Path) -> list[Case]:
+    """The cases of a comparison's folder."""
+    try:
+        lines = (folder / _CASES).read_bytes().splitlines()
+    except OSError as error:
+        raise SettingsError(f"{folder} holds no comparison: {error.strerror}") from error
+    return [Case.model_validate_json(line) for line in lines]
 
 
 def _cut(path: Path, size: int) -> None:

@@ -1,0 +1,260 @@
+"""What a comparison comes to: each turn judged, each kind of difference counted, one verdict.
+
+A lane that is asked twice differs from itself. How often is measured where A (or else B) answered a
+turn more than once, and a kind of difference counts only where A and B differ in it more often than
+that. Knows pairs and differences; writes no report.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from shim.compare.differences import BETTER, KINDS, WORSE, Difference, differences
+from shim.compare.limits import Limits
+from shim.compare.noise import Rate, sign_test
+from shim.native.cases import ERROR, UNANSWERED, Outcome, Pair
+
+__all__ = [
+    "CHANGED",
+    "ERRORS",
+    "IMPROVED",
+    "INCOMPARABLE",
+    "REGRESSED",
+    "SAME",
+    "Judged",
+    "Summary",
+]
+
+REGRESSED, IMPROVED, CHANGED, SAME = "regressed", "improved", "changed", "same"
+INCOMPARABLE, ERRORS = "not comparable", "error"
+OUTCOMES = (REGRESSED, CHANGED, IMPROVED, SAME, INCOMPARABLE, ERRORS)
+
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A turn: what is said of it, all that differs, and what of that is beyond the noise."""
+
+    pair: Pair
+    verdict: str
+    found: tuple[Difference, ...] = ()
+    counted: tuple[Difference, ...] = ()
+    why: str = ""
+    judge: str = ""
+
+    @property
+    def id(self) -> str:
+        """The turn's name among all."""
+        return f"{self.pair.case.id}/{self.pair.turn.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of difference: how often A and B differ in it, how often a lane from itself."""
+
+    name: str
+    rate: Rate
+    floor: Rate
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the rate is surely above that of the floor."""
+        return self.rate.count > 0 and self.rate.interval[0] > self.floor.share
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All of a comparison. `floor` says which lane the noise was measured on: A, B or neither."""
+
+    a: str
+    b: str
+    turns: tuple[Judged, ...]
+    kinds: tuple[Kind, ...]
+    floor: str
+    limits: Limits = field(default_factory=Limits)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        lanes: tuple[str, str],
+        pairs: Sequence[Pair],
+        limits: Limits | None = None,
+        notes: Iterable[str] = (),
+        judged: Mapping[str, str] | None = None,
+    ) -> Summary:
+        """The summary of pairs; `judged` has what a judge preferred (`a`, `b`, `tie`) by turn."""
+        limits = limits or Limits()
+        counting = _Counting(limits)
+        looked = [counting.look(pair) for pair in pairs]
+        kinds = counting.kinds()
+        noisy = frozenset(kind.name for kind in kinds if not kind.beyond_noise)
+        preferred = judged or {}
+        turns = tuple(_judged(one, noisy, preferred) for one in looked)
+        return cls(*lanes, turns, kinds, counting.floor_of(), limits, tuple(notes))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many turns there are of each verdict."""
+        counted = Counter(turn.verdict for turn in self.turns)
+        return {name: counted[name] for name in OUTCOMES}
+
+    @property
+    def compared(self) -> int:
+        """How many turns could be compared."""
+        counts = self.counts
+        return sum(counts[name] for name in (REGRESSED, IMPROVED, CHANGED, SAME))
+
+    @property
+    def verdict(self) -> str:
+        """`same`, `look` or `different`."""
+        counts, compared = self.counts, self.compared
+        if compared and counts[REGRESSED] / compared >= self.limits.regressed_share:
+            return "different"
+        if not compared or counts[REGRESSED] or counts[CHANGED] or counts[ERRORS]:
+            return "look"
+        return "same"
+
+    @property
+    def reason(self) -> str:
+        """The verdict's reason, thresholds and reservations."""
+        counts, compared, limits = self.counts, self.compared, self.limits
+        share = f"{limits.regressed_share:.0%}"
+        told = {
+            "different": f"{counts[REGRESSED]} of {compared} turns regressed; {share} or more is "
+            "different",
+            "look": _to_look_at(counts, compared, share),
+            "same": f"no difference beyond the noise in {compared} turns",
+        }[self.verdict]
+        if compared and compared < limits.few:
+            told += f". {compared} turns are few: a fault in one of {limits.few} may well not show"
+        if not self.floor:
+            told += ". How far a lane differs from itself was not measured (--repeat 2 does)"
+        return told
+
+    @property
+    def wins(self) -> str:
+        """Wins, ties and losses of B, and how likely chance alone is."""
+        counts = self.counts
+        wins, losses = counts[IMPROVED], counts[REGRESSED]
+        ties = counts[SAME] + counts[CHANGED]
+        chance = sign_test(wins, losses)
+        return f"B wins {wins}, ties {ties}, loses {losses} (by chance alone: {chance:.0%})"
+
+    def worst_first(self) -> list[Judged]:
+        """The turns, the gravest first; those of one kind stay in their order."""
+        rank = {name: number for number, name in enumerate((REGRESSED, ERRORS, CHANGED))}
+        kinds = list(KINDS)
+
+        def gravity(turn: Judged) -> tuple[int, int]:
+            gravest = min((kinds.index(each.kind) for each in turn.counted), default=len(kinds))
+            return rank.get(turn.verdict, len(rank)), gravest
+
+        return sorted(self.turns, key=gravity)
+
+
+def _to_look_at(counts: Mapping[str, int], compared: int, share: str) -> str:
+    if not compared:
+        return "nothing could be compared"
+    named = {REGRESSED: "regressed", CHANGED: "changed", ERRORS: "errors"}
+    parts = [f"{counts[key]} {word}" for key, word in named.items() if counts[key]]
+    return f"{', '.join(parts)} in {compared} turns; {share} regressed would be different"
+
+
+class _Counting:
+    """Counts differences of pairs, and of each lane with itself."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._rates: dict[str, list[int]] = {kind: [0, 0] for kind in KINDS}
+        self._floors: dict[str, dict[str, list[int]]] = {
+            lane: {kind: [0, 0] for kind in KINDS} for lane in "ab"
+        }
+
+    def look(self, pair: Pair) -> Judged:
+        """Compare all answers of a turn; what most of them differ in is its difference."""
+        if why := _incomparable(pair):
+            return Judged(pair, INCOMPARABLE, why=why)
+        if broken := [one for one in (*pair.a, *pair.b) if one.status == ERROR]:
+            return Judged(pair, ERRORS, why=broken[0].error)
+        couples = [(a, b) for a in pair.a for b in pair.b]
+        found, times = self._compare(pair, couples)
+        for kind in KINDS:
+            rate = self._rates[kind]
+            rate[1] += 1
+            rate[0] += times[kind] / len(couples) > _HALF
+        for lane, outcomes in (("a", pair.a), ("b", pair.b)):
+            self._self(pair, lane, outcomes)
+        mostly = tuple(each for each in found if times[each.kind] / len(couples) > _HALF)
+        return Judged(pair, SAME, found=mostly)
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that were found, or that a lane differs from itself in."""
+        floors = self._floors[self.floor_of() or "a"]
+        kinds = (Kind(k, Rate(*self._rates[k]), Rate(*floors[k])) for k in KINDS)
+        return tuple(kind for kind in kinds if kind.rate.count or kind.floor.count)
+
+    def floor_of(self) -> str:
+        """The lane that was asked more than once, A before B; empty for none."""
+        for lane in "ab":
+            if any(rate[1] for rate in self._floors[lane].values()):
+                return lane
+        return ""
+
+    def _self(self, pair: Pair, lane: str, outcomes: Sequence[Outcome]) -> None:
+        couples = list(combinations(outcomes, 2))
+        if not couples:
+            return
+        _, times = self._compare(pair, couples)
+        for kind in KINDS:
+            self._floors[lane][kind][0] += times[kind]
+            self._floors[lane][kind][1] += len(couples)
+
+    def _compare(
+        self, pair: Pair, couples: Sequence[tuple[Outcome, Outcome]]
+    ) -> tuple[list[Difference], Counter[str]]:
+        """The differences of the first couple that has each kind, and in how many each is."""
+        found: dict[str, list[Difference]] = {}
+        times: Counter[str] = Counter()
+        for a, b in couples:
+            by_kind: dict[str, list[Difference]] = {}
+            for each in differences(a, b, pair.turn, pair.case, self._limits):
+                by_kind.setdefault(each.kind, []).append(each)
+            times.update(by_kind.keys())
+            for kind, some in by_kind.items():
+                found.setdefault(kind, some)
+        return [each for kind in KINDS for each in found.get(kind, ())], times
+
+
+def _incomparable(pair: Pair) -> str:
+    if pair.why:
+        return pair.why
+    if not pair.a or not pair.b:
+        return "one of the lanes has no answer"
+    if all(one.status == UNANSWERED for one in pair.a):
+        call = next((each for one in pair.a for each in one.unmatched), None)
+        name = call.name if call else "a function"
+        return f"lane A called {name}, and no output for it is known: give it under tools"
+    return ""
+
+
+def _judged(turn: Judged, noisy: frozenset[str], preferred: Mapping[str, str]) -> Judged:
+    """The turn with its verdict, by what is beyond the noise, else by what a judge preferred."""
+    if turn.verdict in {INCOMPARABLE, ERRORS}:
+        return turn
+    counted = tuple(each for each in turn.found if each.kind not in noisy)
+    directions = {each.direction for each in counted}
+    choice = preferred.get(turn.id, "")
+    if WORSE in directions and BETTER not in directions:
+        verdict = REGRESSED
+    elif BETTER in directions and directions == {BETTER}:
+        verdict = IMPROVED
+    elif choice in {"a", "b"}:
+        verdict = REGRESSED if choice == "a" else IMPROVED
+    else:
+        verdict = CHANGED if counted else SAME
+    return Judged(turn.pair, verdict, turn.found, counted, turn.why, choice)
