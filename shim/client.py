@@ -6,6 +6,7 @@ Assistants semantics.
 
 from __future__ import annotations
 
+import sys
 from functools import cache, cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,7 @@ __all__ = [
     "AzureOpenAI",
     "Client",
     "OpenAI",
+    "http_module",
     "mount",
 ]
 
@@ -42,6 +44,12 @@ def mount(client: C, settings: Settings | None = None, *, wiring: Wiring | None 
     if "beta" in vars(sdk) or not isinstance(sdk, OpenAI | AsyncOpenAI):
         vars(sdk)["beta"] = _with_vector_stores(sdk.beta)
     return client
+
+
+def http_module() -> Any:
+    """The module, `httpx` or `httpx2`, that the installed SDK uses of itself."""
+    theirs = next(k for k in openai.DefaultHttpxClient.__mro__ if k.__module__ != "openai")
+    return sys.modules[theirs.__module__.partition(".")[0]]
 
 
 class OpenAI(openai.OpenAI):

@@ -13,7 +13,6 @@ that a test run which makes none does not pay for it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -37,9 +36,9 @@ def connect(
     >>> offline.script.call("get_weather", {"city": "Oslo"}).say("It rains in Oslo.")
     >>> client = connect(offline)
     """
-    from shim.client import OpenAI, mount
+    from shim.client import OpenAI, http_module, mount
 
-    http = _http_module()
+    http = http_module()
     inner = http.Client(transport=_or_new(offline).transport(http))
     client = OpenAI(http_client=inner, **{"api_key": "embedded", "base_url": _URL, **options})
     return mount(client, settings or _in_memory())
@@ -49,9 +48,9 @@ def connect_async(
     offline: Offline | None = None, *, settings: Settings | None = None, **options: Any
 ) -> AsyncOpenAI:
     """The same for `AsyncOpenAI`."""
-    from shim.client import AsyncOpenAI, mount
+    from shim.client import AsyncOpenAI, http_module, mount
 
-    http = _http_module()
+    http = http_module()
     inner = http.AsyncClient(transport=_or_new(offline).async_transport(http))
     client = AsyncOpenAI(http_client=inner, **{"api_key": "embedded", "base_url": _URL, **options})
     return mount(client, settings or _in_memory())
@@ -67,14 +66,6 @@ def _in_memory() -> Settings:
     from shim.settings import Settings
 
     return Settings(database_url="sqlite:///:memory:", dialect="openai")
-
-
-def _http_module() -> Any:
-    """The module, `httpx` or `httpx2`, that the installed SDK uses of itself."""
-    import openai
-
-    theirs = next(k for k in openai.DefaultHttpxClient.__mro__ if k.__module__ != "openai")
-    return sys.modules[theirs.__module__.partition(".")[0]]
 
 
 with suppress(ModuleNotFoundError):  # the demo and the examples have no need of pytest

@@ -23,12 +23,27 @@ from typing import Any
 
 from shim.core.wire import Event, Json, encode_compact
 
-__all__ = ["MARK", "VERSION", "Exchange", "Timed", "exchange_of", "line_of", "telling"]
+__all__ = [
+    "KEPT_OF_ANSWERS",
+    "MARK",
+    "VERSION",
+    "Exchange",
+    "Timed",
+    "exchange_of",
+    "line_of",
+    "telling",
+]
 
 VERSION = 1
 
 MARK = b'{"shim_recording":'
 """How a line begins."""
+
+KEPT_OF_ANSWERS = (
+    *("content-type", "openai-model", "openai-processing-ms", "openai-version", "retry-after"),
+    *("x-request-id", "x-should-retry", "x-shim-lane", "x-shim-notes"),
+)
+"""The headers of an answer that are worth keeping, and giving out again."""
 
 _KEY = "shim_recording"
 _PLAIN = (

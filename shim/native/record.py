@@ -18,12 +18,12 @@ from typing import Any, Generic, TypeVar
 from shim.core.wire import Call, Event, Handler, Json, Reply, decode_json, encode_compact
 from shim.errors import ApiError, Unreachable
 from shim.native.appending import Lines
-from shim.native.exchanges import line_of
+from shim.native.exchanges import KEPT_OF_ANSWERS, line_of
 from shim.native.forward import LANE
 from shim.native.redaction import Redaction
 from shim.upstream.events import NamedEventParser
 
-__all__ = ["Hook", "Recorder"]
+__all__ = ["Hook", "Recorder", "keys_of"]
 
 log = logging.getLogger("shim")
 
@@ -34,10 +34,6 @@ _ASKED = (
     *("accept", "content-type", "openai-beta", "user-agent", "x-stainless-async"),
     *("x-stainless-helper-method", "x-stainless-lang", "x-stainless-package-version"),
     *("x-stainless-poll-helper", "x-stainless-retry-count"),
-)
-_ANSWERED = (
-    *("content-type", "openai-model", "openai-processing-ms", "openai-version", "retry-after"),
-    *("x-request-id", "x-should-retry", "x-shim-lane", "x-shim-notes"),
 )
 _FORMS = {"text/event-stream": "lines", "application/json": "json"}
 """The forms of bytes that are kept; of others the size alone is told."""
@@ -188,7 +184,7 @@ class Recorder:
 
     def _without_secrets(self, exchange: Json, call: Call) -> Json:
         """A copy of the exchange; events' data are others' objects, and stay as they are."""
-        redaction = Redaction([*self._secrets, *_keys(call)])
+        redaction = Redaction([*self._secrets, *keys_of(call)])
         text = encode_compact(exchange)
         copy: Json = decode_json(text)
         pieces = [data for _, _, data in copy.get("events") or ()]
@@ -249,7 +245,7 @@ class _Told:
             "headers": _kept(call.headers, _ASKED),
             **_body("body", "content", call.body, call.headers),
             "status": reply.status or None,
-            "answer_headers": _kept(reply.headers, _ANSWERED),
+            "answer_headers": _kept(reply.headers, KEPT_OF_ANSWERS),
             **self._answer(),
             "problem": self.problem,
         }
@@ -315,7 +311,7 @@ def _kept(headers: Mapping[str, str], names: Iterable[str]) -> Json:
     return {name: headers[name] for name in names if name in headers}
 
 
-def _keys(call: Call) -> Iterable[str]:
+def keys_of(call: Call) -> Iterable[str]:
     """The keys that a call shows, or goes on with."""
     for headers in (call.headers, call.target.headers):
         for name in _OF_KEYS:

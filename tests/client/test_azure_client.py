@@ -12,11 +12,11 @@ import openai
 import pytest
 
 import shim
+from shim.client import http_module
 from shim.errors import SettingsError
 from shim.offline import Offline
 from shim.offline.wire import Response
 from shim.settings import Settings
-from shim.testing import _http_module
 from shim.upstream.entra import current, scope_of
 
 ENDPOINT = "https://me.openai.azure.com"
@@ -68,13 +68,13 @@ class Resource(Offline):
 
     def client(self, *, settings=None, **options):
         """A client of shim's on the resource, its threads in memory."""
-        http = _http_module()
+        http = http_module()
         inner = http.Client(transport=self.transport(http))
         return self._made(shim.AzureOpenAI, inner, settings, options)
 
     def async_client(self, *, settings=None, **options):
         """The same in the other colour."""
-        http = _http_module()
+        http = http_module()
         inner = http.AsyncClient(transport=self.async_transport(http))
         return self._made(shim.AsyncAzureOpenAI, inner, settings, options)
 
@@ -262,7 +262,7 @@ def test_a_key_for_another_server_goes_where_that_looks_for_it(resource):
     elsewhere = Settings(upstream_url="https://api.openai.com/v1", **memory)
     with resource.client(settings=elsewhere) as client:
         run_of(client)
-    http = _http_module()
+    http = http_module()
     inner = http.Client(transport=resource.transport(http))
     plain = shim.OpenAI(api_key="azure-key-2", http_client=inner)
     back = Settings(upstream_url=f"{ENDPOINT}/openai/v1?api-version=preview", **memory)
