@@ -49,11 +49,11 @@ def pull(*, folder: Path, ids: tuple[str, ...], tenant: str, dry_run: bool) -> N
     places = {each.id: each.path for each in definitions.read(folder)} if folder.is_dir() else {}
     for record in found:
         path = places.pop(record.id, folder / f"{record.id}.yaml")
-        text = definitions.shown(record.id, definitions.defined(record))
+        text = definitions.shown(record.id, definitions.defined(record), record.version)
         same = path.exists() and path.read_text(encoding="utf-8") == text
         click.echo(f"{'unchanged' if same else 'written':9}  {path}")
         if not same and not dry_run:
-            definitions.write(path, record.id, definitions.defined(record))
+            definitions.write(path, text)
     for object_id, path in () if ids else sorted(places.items()):
         click.echo(f"{'not here':9}  {path}: {object_id or 'not pushed yet'}")
 
@@ -62,10 +62,12 @@ def pull(*, folder: Path, ids: tuple[str, ...], tenant: str, dry_run: bool) -> N
 @click.argument("folder", type=_FOLDER)
 @_TENANT
 @_DRY_RUN
-def push(*, folder: Path, tenant: str, dry_run: bool) -> None:
+@click.option("--force", is_flag=True, help="Overwrite versions that came after the pull, too.")
+def push(*, folder: Path, tenant: str, dry_run: bool, force: bool) -> None:
     """Make the assistants what the files in FOLDER say; each change is a new version.
 
-    A file without an id makes an assistant, whose id is written into it. Nothing is deleted.
+    A file without an id makes an assistant, whose id is written into it. Nothing is deleted. Where
+    an assistant was changed since its file was pulled, nothing at all is pushed.
     """
     from shim.cli.import_ import database_for
     from shim.migrate import definitions
@@ -78,6 +80,8 @@ def push(*, folder: Path, tenant: str, dry_run: bool) -> None:
     with database_for(Settings.load(), dry_run=dry_run) as database:
         here = {each.id: each for each in _chosen(Imports(database), tenant, ())}
         _check_owners(database, tenant, [each.id for each in files if each.id])
+        if not force:
+            _check_versions([(each, here[each.id]) for each in files if each.id in here])
         for each in files:
             word = _pushed(database, tenant, each, here.get(each.id), dry_run=dry_run)
             click.echo(f"{word:9}  {each.path}")
@@ -97,23 +101,43 @@ def _pushed(
 
     fields = definitions.fields_of(file.body)
     if there is not None:
-        changed = replace(there, **fields)
-        if definitions.defined(changed) == definitions.defined(there):
+        if not _differs(file, there):
+            if not dry_run and file.version not in (None, there.version):
+                definitions.stamp(file, file.id, there.version)
             return "unchanged"
         if not dry_run:
-            drive.run(Ledger(database).save_assistant(changed))
+            saved = drive.run(Ledger(database).save_assistant(replace(there, **fields)))
+            definitions.stamp(file, file.id, saved.version)
         return f"version {there.version + 1}"
     if not dry_run:
         record = Assistant(file.id or mint("asst"), int(time.time()), **fields)
         drive.run(Ledger(database).add_assistant(tenant, record))
-        if not file.id:
-            _write_id(file.path, record.id)
+        definitions.stamp(file, record.id, record.version)
     return "made"
 
 
-def _write_id(path: Path, object_id: str) -> None:
-    """Put the id before what somebody wrote, comments and all."""
-    path.write_text(f"id: {object_id}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+def _differs(file: Definition, there: Assistant) -> bool:
+    """Whether a file says something else than what is stored."""
+    from shim.migrate import definitions
+
+    changed = replace(there, **definitions.fields_of(file.body))
+    return definitions.defined(changed) != definitions.defined(there)
+
+
+def _check_versions(pairs: Sequence[tuple[Definition, Assistant]]) -> None:
+    """Refuse where a push would undo what was changed since a file was pulled."""
+    late = [
+        f"{file.path} was made of version {file.version} of {there.id}, which is at version "
+        f"{there.version} now"
+        for file, there in pairs
+        if file.version not in (None, there.version) and _differs(file, there)
+    ]
+    if late:
+        raise click.ClickException(
+            "; ".join(late) + ". Nothing was pushed: `shim assistants history ID` tells what was "
+            "changed, `shim assistants diff` how it differs, and pull writes it into the file; "
+            "--force pushes the file all the same"
+        )
 
 
 @command.command()

@@ -1,11 +1,12 @@
 """Assistants as YAML files: what somebody has set, and nothing else. Knows no database.
 
 A file is the whole definition: what it does not say is not set. It is checked by the rules of
-the API and refused in its words.
+the API and refused in its words. Besides it may say of which version of the assistant it was made.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -21,7 +22,9 @@ from shim.migrate.shapes import Odd, check_id
 if TYPE_CHECKING:
     from yaml import SafeDumper, ScalarNode
 
-__all__ = ["Definition", "defined", "differences", "fields_of", "read", "shown", "write"]
+__all__ = ["Definition", "defined", "differences", "fields_of", "read", "shown", "stamp", "write"]
+
+_VERSION = re.compile(r"^version:.*$", re.MULTILINE)
 
 _KEYS = (
     *("name", "description", "model", "instructions", "tools", "tool_resources", "metadata"),
@@ -32,11 +35,15 @@ _EMPTY: Mapping[str, Any] = {"tools": (), "tool_resources": {}, "metadata": {}}
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """An assistant as a file has it; `id` is empty where it is not made yet."""
+    """An assistant as a file has it; `id` is empty where it is not made yet.
+
+    `version` is the stored one that the file was made of, None where it does not say.
+    """
 
     path: Path
     id: str
     body: Json
+    version: int | None = None
 
 
 def defined(record: Assistant) -> Json:
@@ -73,17 +80,20 @@ def _read(path: Path) -> Definition:
         raise SettingsError(f"{path} is no YAML: {error}") from error
     if not isinstance(value, dict):
         raise SettingsError(f"{path} holds no assistant: name, model, instructions, ...")
-    body = {key: held for key, held in value.items() if key != "id"}
+    body = {key: held for key, held in value.items() if key not in ("id", "version")}
+    version = value.get("version")
+    if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
+        raise SettingsError(f"{path}: version is {version!r}, not the number that pull wrote")
     try:
         object_id = check_id(value["id"], "asst") if value.get("id") else ""
         validate(CreateAssistant, body)
         validate(UpdateAssistant, body)  # which makes no stores: a file would make one each time
     except (ApiError, Odd) as error:
         raise SettingsError(f"{path}: {error}") from error
-    return Definition(path, object_id, body)
+    return Definition(path, object_id, body, version)
 
 
-def shown(object_id: str, body: Json) -> str:
+def shown(object_id: str, body: Json, version: int | None = None) -> str:
     """The text of a file."""
     yaml = _yaml()
 
@@ -91,7 +101,8 @@ def shown(object_id: str, body: Json) -> str:
         """Writes texts of several lines as blocks, so that changes are seen by the line."""
 
     Blocks.add_representer(str, _text)
-    head = {"id": object_id} if object_id else {}
+    head: Json = {"id": object_id} if object_id else {}
+    head |= {} if version is None else {"version": version}
     text: str = yaml.dump(
         {**head, **body}, Dumper=Blocks, sort_keys=False, allow_unicode=True, width=100
     )
@@ -103,10 +114,25 @@ def _text(dumper: SafeDumper, value: str) -> ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-def write(path: Path, object_id: str, body: Json) -> None:
+def write(path: Path, text: str) -> None:
     """Write a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(shown(object_id, body), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+
+
+def stamp(file: Definition, object_id: str, version: int) -> None:
+    """Let a file say what it is the source of now, all else in it left as somebody wrote it.
+
+    One that had an id and said no version goes on saying none.
+    """
+    text = file.path.read_text(encoding="utf-8")
+    if file.version is not None:
+        text = _VERSION.sub(f"version: {version}", text, count=1)
+    elif not file.id:
+        text = f"version: {version}\n{text}"
+    if not file.id:
+        text = f"id: {object_id}\n{text}"
+    file.path.write_text(text, encoding="utf-8")
 
 
 def differences(was: str, now: str, names: tuple[str, str]) -> str:

@@ -36,6 +36,7 @@ def test_files_hold_what_is_set(shell, tmp_path):
     assert pulled.exit_code == 0
     assert yaml.safe_load(path.read_text()) == {
         "id": assistant_id,
+        "version": 1,
         "name": "Clerk",
         "model": "gpt-4o-mini",
         "instructions": TEXT,
@@ -85,6 +86,45 @@ def test_a_file_without_an_id_makes_an_assistant(sqlite_shell, tmp_path):
     assert pushed.output.startswith("made")
     assert "# ours" in path.read_text()
     assert seen(sqlite_shell, value["id"]).name == "Clerk"
+
+
+def test_what_was_changed_since_the_pull_is_not_overwritten(shell, tmp_path):
+    """A push names the versions and changes nothing, of other files too; --force pushes."""
+    first, second = made(shell), made(shell)
+    shell("assistants", "pull", tmp_path)
+    for each in (first, second):
+        path = tmp_path / f"{each}.yaml"
+        path.write_text("# ours\n" + path.read_text().replace("Be kind.", "Be exact."))
+    with connect(Offline(), settings=shell.settings) as client:
+        client.beta.assistants.update(second, instructions="Be quick.")
+
+    refused = shell("assistants", "push", tmp_path)
+    kept = [seen(shell, each).instructions for each in (first, second)]
+    forced = shell("assistants", "push", tmp_path, "--force")
+    path.write_text(path.read_text().replace("Be exact.", "Be calm."))
+    again = shell("assistants", "push", tmp_path)
+
+    assert refused.exit_code == 1
+    assert f"made of version 1 of {second}, which is at version 2 now" in refused.output
+    assert first not in refused.output
+    assert kept == [TEXT, "Be quick."]
+    assert forced.exit_code == 0
+    assert "version 4" in again.output
+    assert path.read_text().startswith(f"# ours\nid: {second}\nversion: 4\n")
+
+
+def test_a_file_that_says_no_version_is_not_held_back(sqlite_shell, tmp_path):
+    """Where git is the one place of definitions, the line is left out, and stays out."""
+    assistant_id = made(sqlite_shell)
+    path = tmp_path / "clerk.yaml"
+    path.write_text(f"id: {assistant_id}\nname: Clerk\nmodel: gpt-4o-mini\n")
+
+    pushed = [sqlite_shell("assistants", "push", tmp_path).output]
+    path.write_text(path.read_text() + "instructions: Be exact.\n")
+    pushed.append(sqlite_shell("assistants", "push", tmp_path).output)
+
+    assert [each.split()[1] for each in pushed] == ["2", "3"]
+    assert "version" not in path.read_text()
 
 
 def test_a_wrong_file_is_refused_before_anything_changes(sqlite_shell, tmp_path):

@@ -13,8 +13,8 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 
@@ -264,8 +264,11 @@ def talked(fleet, book, assistant, olds, control):
     what raises it early.
     """
     seeds, half = list(olds), len(olds) // 2
-    with ThreadPoolExecutor(half + 1) as pool:
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(half + 1))
         blocking = [_client(openai.OpenAI, httpx.Client, url, book.seen) for url in fleet.urls]
+        for client in blocking:
+            stack.callback(client.close)
         talkers = [_talker(blocking, book, assistant, each, olds[each]) for each in seeds[:half]]
         work = [pool.submit(asyncio.run, each.talk()) for each in talkers]
         others = {each: olds[each] for each in seeds[half:]}
@@ -274,19 +277,19 @@ def talked(fleet, book, assistant, olds, control):
             control(lambda: [each.result() for each in work if each.done()])
         finally:
             book.over = True
+            wait(work)
         for each in work:
             each.result()
-        for client in blocking:
-            client.close()
 
 
 async def _together(fleet, book, assistant, olds):
     given = [openai.AsyncOpenAI, httpx.AsyncClient]
-    clients = [_client(*given, url, book.seen_async) for url in fleet.urls]
-    talkers = [_talker(clients, book, assistant, *each) for each in olds.items()]
-    await asyncio.gather(*(each.talk() for each in talkers))
-    for client in clients:
-        await client.close()
+    async with AsyncExitStack() as stack:
+        clients = [_client(*given, url, book.seen_async) for url in fleet.urls]
+        for client in clients:
+            stack.push_async_callback(client.close)
+        talkers = [_talker(clients, book, assistant, *each) for each in olds.items()]
+        await asyncio.gather(*(each.talk() for each in talkers))
 
 
 def _client(kind, transport, url, hook):
