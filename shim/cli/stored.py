@@ -13,6 +13,7 @@ from shim.core.records import File, Run, Thread
 from shim.core.wire import Json
 from shim.settings import Settings
 from shim.storage.database import Database
+from shim.storage.imports import Imports
 from shim.storage.lanes import NATIVE, RESPONSES, Lane, Lanes
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
@@ -31,6 +32,7 @@ class Record:
     mirrored: Mirrored | None
     messages: Sequence[Json]
     runs: Sequence[Json]
+    note: str | None = None
 
     def as_json(self) -> Json:
         """The record as `--json` prints it."""
@@ -39,6 +41,7 @@ class Record:
             **objects.thread_read(self.thread),
             "conversation_id": self.thread.conversation_id,
             "lane": RESPONSES,
+            "note": self.note,
             "pending": mirrored.pending if mirrored else 0,
             "problem": mirrored.problem if mirrored else None,
             "refused": mirrored.refused if mirrored else 0,
@@ -109,6 +112,7 @@ def record(thread_id: str) -> Record | None:
             drive.run(Outbox(database).mirrored(thread_id)),
             [objects.message(each) for each in drive.run(ledger.messages(thread_id, _ALL))],
             [_run(database, run) for run in drive.run(ledger.runs(thread_id, _ALL))],
+            drive.run(Imports(database).note(thread_id)),
         )
 
 

@@ -89,6 +89,8 @@ def _show(found: Record) -> None:
     click.echo("lane          responses")
     click.echo(f"conversation  {thread.conversation_id or 'none'}")
     click.echo(f"waiting       {found.waits()}")
+    if found.note:
+        click.echo(f"note          {found.note}")
     if thread.metadata:
         click.echo(f"metadata      {thread.metadata}")
     click.echo("\nmessages")

@@ -100,15 +100,17 @@ class Adopting:
         history = await self._history(call, thread_id)
         if history is None:
             return None
+        how = _EMPTY if self._load is None else _LOADED.format(len(history.messages))
+        note = NOTE.format(how)
+        entries, said = placed(history), digest(history)
         try:
             await self._imports.add_thread(
-                call.tenant, history, placed(history), digest(history), mirrored=self._mirrored
+                call.tenant, history, entries, said, mirrored=self._mirrored, note=note
             )
         except Lost:
             return None  # another call took it in
-        how = _EMPTY if self._load is None else _LOADED.format(len(history.messages))
         log.warning("thread %s was not known here, and is taken in %s", thread_id, how)
-        return NOTE.format(how)
+        return note
 
     async def _history(self, call: Call, thread_id: str) -> History | None:
         now = int(time.time())

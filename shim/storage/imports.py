@@ -81,8 +81,12 @@ class Imports:
         *,
         mirrored: bool,
         also: Sequence[Statement] = (),
+        note: str | None = None,
     ) -> None:
-        """Put in a thread that is not there, and `also` what must hold for it; raises Lost."""
+        """Put in a thread that is not there, and `also` what must hold for it; raises Lost.
+
+        The `note` is shown with the thread.
+        """
         thread = history.thread
         params = {
             "id": thread.id,
@@ -103,7 +107,7 @@ class Imports:
             Statement(sql, params),
             *_hanging(history, entries),
             *mirror,
-            _said(thread.id, digest),
+            _said(thread.id, digest, note),
         )
 
     async def replace_thread(
@@ -140,6 +144,12 @@ class Imports:
             Statement(_TELL_ALL, params),
             *_said_anew(thread.id, digest),
         )
+
+    async def note(self, thread_id: str) -> str | None:
+        """How a thread came in, where there is something to tell of that."""
+        sql = "SELECT note FROM imports WHERE id = :id"
+        (rows,) = await self._database.execute(Statement(sql, {"id": thread_id}))
+        return rows[0]["note"] if rows else None
 
     async def remember(self, object_id: str, digest: str) -> None:
         """What is there already is what a source says."""
@@ -255,9 +265,10 @@ def _mirrored(thread_id: str, tenant: str) -> list[Statement]:
     return [Statement(mirror, params), Statement(_TELL_ALL, params)]
 
 
-def _said(object_id: str, digest: str) -> Statement:
-    params = {"id": object_id, "digest": digest, "now": int(time.time())}
-    return Statement("INSERT INTO imports VALUES (:id, :digest, :now)", params)
+def _said(object_id: str, digest: str, note: str | None = None) -> Statement:
+    sql = "INSERT INTO imports (id, digest, imported_at, note) VALUES (:id, :digest, :now, :note)"
+    params = {"id": object_id, "digest": digest, "now": int(time.time()), "note": note}
+    return Statement(sql, params)
 
 
 def _said_anew(object_id: str, digest: str) -> list[Statement]:

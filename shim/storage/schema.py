@@ -158,6 +158,11 @@ CREATE INDEX lanes_by_age ON lanes (lane, made_at);
 CREATE TABLE lane_share (name TEXT PRIMARY KEY, percent DOUBLE PRECISION NOT NULL);
 """
 
+# what is to be told of a thread that was taken in without being asked for
+_NOTED = """
+ALTER TABLE imports ADD COLUMN note TEXT;
+"""
+
 _REMEMBER = """
 CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
 DELETE FROM shim_schema;
@@ -175,6 +180,7 @@ MIGRATIONS: tuple[str, ...] = (
     _ACCESS,
     _IMPORTS,
     _LANES,
+    _NOTED,
 )
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx
 import openai
 import pytest
+from click.testing import CliRunner
 from server_place import Running
 
 import shim
+from shim.cli import main
 from shim.errors import SettingsError
 from shim.offline import Offline
 from shim.server.app import asgi
@@ -101,6 +104,26 @@ def test_an_unknown_thread_is_taken_in_empty(connect):
     assert "x-shim-notes" not in second.headers
     assert texts(second.parse()) == [("user", "Hello")]
     assert run.status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("unknown", "how"),
+    [("adopt", "without the messages"), (load_by_import, "with 2 messages from load_thread")],
+)
+def test_the_command_line_tells_how_a_thread_came_in(connect, settings, unknown, how):
+    """Later, too: `shim threads show` has the note, and nothing of the kind for other threads."""
+    client = connect(unknown)
+    client.beta.threads.retrieve(OLD)
+    other = client.beta.threads.create()
+    variables = {"SHIM_DATABASE_URL": settings("").database_url}
+
+    def shown(*words):
+        return CliRunner().invoke(main, ["threads", "show", *words], env=variables).output
+
+    assert f"note          The thread was not known here: it was taken in {how}" in shown(OLD)
+    assert how in json.loads(shown(OLD, "--json"))["note"]
+    assert "note" not in shown(other.id)
+    assert json.loads(shown(other.id, "--json"))["note"] is None
 
 
 def test_a_deleted_thread_is_not_taken_in_again(connect):
