@@ -1,7 +1,8 @@
 """A help desk in five versions, compared: one is the same, each of the others differs in one thing.
 
-    python examples/compare/desk.py
+    python examples/compare/desk.py [FOLDER]
 
+The folder gets the reports, as HTML, JSON, JUnit XML and Markdown.
 Needs no key and no network: the model is played by the embedded upstream. With your own, the lanes
 are models or servers: `shim compare --cases cases.yaml --a shim --b shim,model=gpt-4.1`.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shim.compare import compare
+from shim.compare import compare, write_report
 from shim.offline import Call, Offline, Say
 
 HOURS = "We are open from nine to five. On Sundays we are closed."
@@ -54,6 +55,8 @@ def main(folder=None):
             out = None if folder is None else Path(folder) / name.replace(" ", "-")
             lane = {**reference, **changed, "name": name}
             summary = compare({**reference, "name": "desk"}, lane, cases, repeat=2, folder=out)
+            if out is not None:
+                write_report(out, summary)
             kinds = [kind.name for kind in summary.kinds if kind.beyond_noise]
             print(f"{name:<12} {summary.verdict:<10} {', '.join(kinds) or 'nothing'}")
 

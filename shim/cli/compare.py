@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_MOST_SHOWN = 20
 _OUT = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, path_type=Path)
 _NEW = click.Path(dir_okay=False, path_type=Path)
@@ -140,6 +142,7 @@ class _Comparison:
         self._settings = Settings.load()
         self._named: dict[str, Any] = {}
         self._notes: list[str] = []
+        self._why: dict[str, str] = {}
         self._cases = self._read()
         self._specs = [self._spec(given["lane_a"]), self._spec(given["lane_b"])]
 
@@ -176,9 +179,10 @@ class _Comparison:
             self._named = dict(file.lanes)
             return file.cases
         reading = self._stored() if given["threads"] else self._recorded(given["recording"])
-        self._leave_out(reading.left_out)
-        if not reading.cases:
-            raise SettingsError("there is nothing to compare: no case could be read")
+        self._why = dict(reading.left_out)
+        self._tell_left_out(reading.left_out)
+        if not any(case.id not in self._why for case in reading.cases):
+            raise SettingsError("there is nothing to compare: no case could be read whole")
         return tuple(reading.cases)
 
     def _recorded(self, path: Path) -> Any:
@@ -196,11 +200,31 @@ class _Comparison:
         with opened(self._settings) as database:
             return stored(database, choice)
 
-    def _leave_out(self, left_out: Sequence[tuple[str, str]]) -> None:
-        for one, why in left_out:
+    def _tell_left_out(self, left_out: Sequence[tuple[str, str]]) -> None:
+        for one, why in left_out[:_MOST_SHOWN]:
             click.echo(f"left out {one}: {why}", err=True)
-        if left_out:
-            self._notes.append(f"{len(left_out)} could not be made cases of: {left_out[0][1]} ...")
+        if len(left_out) > _MOST_SHOWN:
+            click.echo(f"... and {len(left_out) - _MOST_SHOWN} more", err=True)
+        counted = Counter(why for _, why in left_out)
+        self._notes += [f"Left out, {count} times: {why}." for why, count in counted.items()]
+
+    def _explained(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """The pairs with the reasons that reading knew, and those of cases that were not run."""
+        told = [
+            pair.model_copy(update={"why": self._why.get(_place(pair), pair.why)})
+            if pair.why
+            else pair
+            for pair in pairs
+        ]
+        from shim.native.cases import Pair
+
+        for case in self._cases:
+            if why := self._why.get(case.id):
+                told += [
+                    Pair(case=case, turn=turn, a=(turn.recorded,) if turn.recorded else (), why=why)
+                    for turn in case.turns
+                ]
+        return told
 
     def _assistant(self, assistant_id: str) -> dict[str, Any]:
         """The definition of an assistant of the ledger's."""
@@ -235,11 +259,12 @@ class _Comparison:
         from shim.compare.cost import PRICES, Priced, estimate, parsed_price
         from shim.lanes import DRIVEN
 
+        whole = [case for case in self._cases if case.id not in self._why]
         prices = {**PRICES, **dict(parsed_price(each) for each in self._given["prices"])}
         for spec, times in zip(self._specs, self._times(), strict=True):
             if spec.kind in DRIVEN:
                 model = str(spec.changes.get("model") or "")
-                yield estimate(Priced(spec.name, times, model), self._cases, prices)
+                yield estimate(Priced(spec.name, times, model), whole, prices)
 
     def _times(self) -> tuple[int, int]:
         return self._given["repeat"], self._given["repeat_b"]
@@ -250,18 +275,23 @@ class _Comparison:
         told = identity((spec.fingerprint() for spec in self._specs), self._cases)
         told["names"] = [spec.name for spec in self._specs]
         kept = Kept(self._given["out"], told, fresh=self._given["fresh"])
-        kept.remember(self._cases)
+        whole = [case for case in self._cases if case.id not in self._why]
+        kept.remember(whole)
         if kept.found:
             click.echo(f"{kept.found} answers are there already", err=True)
         with _open(self._specs, self._settings) as (a, b):
             plan = Plan(a, b, *self._times(), jobs=self._given["jobs"])
-            total = sum(len(case.turns) for case in self._cases)
+            total = sum(len(case.turns) for case in whole)
             with click.progressbar(length=total, label="turns", file=sys.stderr) as bar:
                 try:
-                    return run(plan, self._cases, kept, lambda _: bar.update(1))
+                    return self._explained(run(plan, whole, kept, lambda _: bar.update(1)))
                 except KeyboardInterrupt:
                     click.echo(_STOPPED, err=True)
                     raise click.exceptions.Exit(130) from None
+
+
+def _place(pair: Pair) -> str:
+    return f"{pair.case.id}/{pair.turn.number}"
 
 
 @contextmanager
@@ -346,9 +376,6 @@ def _limits(given: Iterable[str]) -> Limits:
     for each in given:
         limits = limits.set(each)
     return limits
-
-
-_MOST_SHOWN = 20
 
 
 def _show(summary: Summary, page: Path) -> None:

@@ -94,10 +94,10 @@ def estimate(
             runs += lane.times
             read += prompt * lane.times
             written += completion * lane.times
-            model = lane.model or str(turn.params.get("model") or case.assistant.get("model"))
+            model = lane.model or turn.params.get("model") or case.assistant.get("model") or ""
             price = prices.get(model) or prices.get(_DATE.sub("", model))
             if price is None:
-                unpriced.add(model)
+                unpriced.add(str(model) or "an unknown model")
             else:
                 dollars += lane.times * (prompt * price[0] + completion * price[1]) / 1_000_000
     known = None if unpriced else dollars

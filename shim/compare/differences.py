@@ -165,13 +165,16 @@ def _steps(it: Compared) -> Iterator[tuple[str, str]]:
     if it.a.steps == it.b.steps:
         return
     a, b = Counter(it.a.steps), Counter(it.b.steps)
-    missing, extra = sorted((a - b).elements()), sorted((b - a).elements())
+    missing, extra = _counted(a - b), _counted(b - a)
     if missing or extra:
-        parts = [f"lacks {', '.join(missing)}"] * bool(missing)
-        parts += [f"has {', '.join(extra)} besides"] * bool(extra)
+        parts = [f"lacks {missing}"] * bool(missing) + [f"has {extra} besides"] * bool(extra)
         yield (WORSE if missing and not extra else CHANGED), f"its steps: {'; '.join(parts)}"
     else:
         yield CHANGED, f"its steps come as {', '.join(it.b.steps)}, A's as {', '.join(it.a.steps)}"
+
+
+def _counted(steps: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(steps.items()))
 
 
 def _retrieval(it: Compared) -> Iterator[tuple[str, str]]:

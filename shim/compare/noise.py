@@ -34,11 +34,11 @@ class Rate:
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def told(self) -> str:
-        """The rate in words."""
+        """The rate in words, with its interval."""
         if not self.of:
             return "none of 0"
         low, high = self.interval
-        return f"{self.count} of {self.of} ({self.share:.0%}, 95 %: {low:.0%} to {high:.0%})"
+        return f"{self.count} of {self.of} ({self.share:.0%}; {low:.0%} to {high:.0%})"
 
 
 def sign_test(wins: int, losses: int) -> float:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from shim.compare.lanes import Lane
 from shim.core.wire import Json, decode_json, encode_compact
 from shim.errors import SettingsError
-from shim.native.cases import ERROR, Answer, Case, Outcome, Pair, Turn
+from shim.native.cases import Answer, Case, Outcome, Pair, Turn
 
 __all__ = ["Kept", "Plan", "identity", "names_in", "pairs_in", "read_answers", "run"]
 
@@ -219,7 +219,7 @@ def _answers(
     outcomes: list[Outcome] = []
     for repeat in range(times):
         outcome = kept.get(case, turn, letter, repeat)
-        if outcome is None or (outcome.status == ERROR and lane.asks):
+        if outcome is None or (outcome.broken and lane.asks):
             outcome = lane.answer(case, turn, history, repeat)
             if outcome is None:
                 break

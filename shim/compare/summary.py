@@ -33,6 +33,7 @@ INCOMPARABLE, ERRORS = "not comparable", "error"
 OUTCOMES = (REGRESSED, CHANGED, IMPROVED, SAME, INCOMPARABLE, ERRORS)
 
 _HALF = 0.5
+_COSTS = {"usage_diff", "latency_diff", "first_token_diff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +139,12 @@ class Summary:
 
     @property
     def wins(self) -> str:
-        """Wins, ties and losses of B, and how likely chance alone is."""
+        """Wins, ties and losses of B, and how likely chance alone makes them so uneven."""
         counts = self.counts
         wins, losses = counts[IMPROVED], counts[REGRESSED]
         ties = counts[SAME] + counts[CHANGED]
         chance = sign_test(wins, losses)
-        return f"B wins {wins}, ties {ties}, loses {losses} (by chance alone: {chance:.0%})"
+        return f"B wins {wins}, ties {ties}, loses {losses} (sign test: p = {chance:.2f})"
 
     def worst_first(self) -> list[Judged]:
         """The turns, the gravest first; those of one kind stay in their order."""
@@ -179,8 +180,8 @@ class _Counting:
         """Compare all answers of a turn; what most of them differ in is its difference."""
         if why := _incomparable(pair):
             return Judged(pair, INCOMPARABLE, why=why)
-        if broken := [one for one in (*pair.a, *pair.b) if one.status == ERROR]:
-            return Judged(pair, ERRORS, why=broken[0].error)
+        if why := _broken(pair):
+            return Judged(pair, ERRORS, why=why)
         couples = [(a, b) for a in pair.a for b in pair.b]
         found, times = self._compare(pair, couples)
         for kind in KINDS:
@@ -242,19 +243,34 @@ def _incomparable(pair: Pair) -> str:
     return ""
 
 
+def _broken(pair: Pair) -> str:
+    """Why a turn tells of servers alone: one lane could not be asked, or broke down."""
+    for name, own, others in (("A", pair.a, pair.b), ("B", pair.b, pair.a)):
+        broken = next((one for one in own if one.broken), None)
+        if broken is not None and (broken.status == ERROR or not any(o.broken for o in others)):
+            return f"{name}: {broken.error}"
+    return ""
+
+
 def _judged(turn: Judged, noisy: frozenset[str], preferred: Mapping[str, str]) -> Judged:
     """The turn with its verdict, by what is beyond the noise, else by what a judge preferred."""
     if turn.verdict in {INCOMPARABLE, ERRORS}:
         return turn
     counted = tuple(each for each in turn.found if each.kind not in noisy)
-    directions = {each.direction for each in counted}
     choice = preferred.get(turn.id, "")
-    if WORSE in directions and BETTER not in directions:
-        verdict = REGRESSED
-    elif BETTER in directions and directions == {BETTER}:
-        verdict = IMPROVED
-    elif choice in {"a", "b"}:
+    verdict = _weighed(counted)
+    if verdict in {SAME, CHANGED} and choice in {"a", "b"}:
         verdict = REGRESSED if choice == "a" else IMPROVED
-    else:
-        verdict = CHANGED if counted else SAME
     return Judged(turn.pair, verdict, turn.found, counted, turn.why, choice)
+
+
+def _weighed(counted: Sequence[Difference]) -> str:
+    """The verdict of differences. What an answer costs is weighed after what it is worth."""
+    worth = {each.direction for each in counted if each.kind not in _COSTS}
+    costs = {each.direction for each in counted if each.kind in _COSTS}
+    if not counted:
+        return SAME
+    for directions in (worth, costs):
+        if WORSE in directions:
+            return CHANGED if BETTER in directions else REGRESSED
+    return IMPROVED if (worth or costs) == {BETTER} else CHANGED

@@ -35,6 +35,8 @@ ERROR = "error"
 UNANSWERED = "unanswered"
 """The status of a turn that ended at function calls for which there is no recorded output."""
 
+_OF_SERVERS = {"server_error", "rate_limit_exceeded"}
+
 MESSAGE, FUNCTION = "message_creation", "function"
 
 
@@ -123,6 +125,12 @@ class Outcome(_Plain):
     def _in_order(self, unknown: frozenset[str]) -> list[str]:
         """As JSON always the same."""
         return sorted(unknown)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it tells of the way to the model, or its load, and not of what it would say."""
+        code = self.error.partition(":")[0]
+        return self.status == ERROR or (self.status == "failed" and code in _OF_SERVERS)
 
     @property
     def calls(self) -> tuple[FunctionCall, ...]:

@@ -81,7 +81,7 @@ def test_errors_and_what_cannot_be_compared_stand_apart():
 
     assert told.compared == 0
     assert (told.counts["error"], told.counts["not comparable"]) == (1, 2)
-    assert [turn.why for turn in told.turns][:1] == ["refused"]
+    assert [turn.why for turn in told.turns][:1] == ["B: refused"]
     assert "give it under tools" in told.turns[1].why
 
 
