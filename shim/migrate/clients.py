@@ -113,6 +113,11 @@ class Clients:
         """Whether a call's client is made in its own file."""
         return self._named_origin(path, client) is not None or bool(self.origins(path))
 
+    def is_of_tree(self, found: Import) -> bool:
+        """Whether an import's package is in the tree: a library's own source uses itself."""
+        package = found.module.partition(".")[0]
+        return package in self._exact or f"src.{package}" in self._exact
+
     def home(self, path: str, name: str) -> tuple[str, Import] | None:
         """The file, of this tree, whose import brings a client's class in, and that import."""
         seen: set[str] = set()

@@ -64,6 +64,27 @@ SUFFIXES = frozenset(
         ".swift",
         ".ex",
         ".exs",
+        ".bicep",
+        ".tf",
+        ".r",
+        ".rmd",
+        ".lua",
+        ".pl",
+        ".pm",
+        ".jl",
+        ".cc",
+        ".cpp",
+        ".h",
+        ".hpp",
+        ".m",
+        ".mm",
+        ".pas",
+        ".cfc",
+        ".cfm",
+        ".groovy",
+        ".astro",
+        ".html",
+        ".htm",
     ]
 )
 NAMES = frozenset({".env", "Dockerfile", "Makefile", "Rakefile"})
@@ -89,11 +110,16 @@ _SKIPPED = frozenset(
         ".yarn",
         ".pnpm",
         ".ipynb_checkpoints",
+        "cassettes",
+        "vcr_cassettes",
         "__pypackages__",
         ".eggs",
     ]
 )
 _GENERATED = (".min.js", ".min.mjs", ".bundle.js", ".map", "package-lock.json", "composer.lock")
+_BUNDLED = frozenset({".js", ".mjs", ".cjs", ".html", ".htm"})
+_LONG = 500
+"""What no hand-written file has as the mean length of its lines."""
 _VENDORED = ("autoload.php", "modules.txt", "bundle", "composer")
 
 
@@ -125,7 +151,13 @@ def text_of(path: Path) -> str | None:
     raw = path.read_bytes()
     if b"\0" in raw[:8192]:
         return None
-    return raw.decode("utf-8-sig", errors="replace")
+    text = raw.decode("utf-8-sig", errors="replace")
+    return None if path.suffix in _BUNDLED and _is_minified(text) else text
+
+
+def _is_minified(text: str) -> bool:
+    """Whether a program wrote it for browsers: nobody writes lines as long as these."""
+    return len(text) > _LONG * (text.count("\n") + 1)
 
 
 def _is_wanted(path: Path, root: Path) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["LIBRARIES", "Library", "by_import", "by_text"]
+__all__ = ["LIBRARIES", "N8N", "Library", "by_import", "by_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +81,12 @@ LIBRARIES = (
         _SERVER,
         r"""(?:from|require\()\s*["'](experts|@metaskills/experts)["']""",
     ),
-    _library(
-        "n8n",
-        "(?!)",
-        "",
-        "set the base URL of n8n's OpenAI credentials to `shim serve`",
-        r'"type"\s*:\s*"(@n8n/n8n-nodes-langchain\.openAiAssistant)"'
-        r'|(?s:"resource"\s*:\s*"(assistant)"(?=.{0,2000}n8n-nodes-langchain\.openAi")|'
-        r'n8n-nodes-langchain\.openAi".{0,2000}?"resource"\s*:\s*"(assistant)")',
-    ),
 )
+
+_WORDS = ("Assistant", "AgentsClient", "experts")
+"""Each pattern of a library's has one of these."""
+N8N = _library("n8n", "(?!)", "", "set the base URL of n8n's OpenAI credentials to `shim serve`")
+"""Found node by node, by `shim.migrate.workflows`."""
 
 
 def by_import(module: str, name: str | None) -> Library | None:
@@ -100,5 +96,7 @@ def by_import(module: str, name: str | None) -> Library | None:
 
 def by_text(code: str) -> list[tuple[Library, int]]:
     """The libraries that code of another language shows, each with its first place."""
+    if not any(word in code for word in _WORDS):
+        return []
     found = ((each, each.text.search(code)) for each in LIBRARIES if each.text is not None)
     return [(each, match.start()) for each, match in found if match]

@@ -5,6 +5,7 @@ Knows the format's cells and IPython's magics. Knows nothing of what the code do
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import dataclass
@@ -48,12 +49,21 @@ class Notebook:
                 found.append(number)
         return found
 
+    def broken(self) -> list[tuple[int, str]]:
+        """The cells that Python does not understand, each with the reason."""
+        found = ((number, _why_broken(self.source(number))) for number in self.cells())
+        return [(number, why) for number, why in found if why]
+
     def code(self) -> tuple[str, list[int]]:
-        """All Python of the notebook, magics masked, and the file's line of each of its lines."""
+        """All Python of the notebook, magics masked, and the file's line of each of its lines.
+
+        Cells that Python does not understand are left out: the others run without them.
+        """
         lines: list[str] = []
         places: list[int] = []
         position = 0
-        for number in self.cells():
+        broken = {number for number, _ in self.broken()}
+        for number in (each for each in self.cells() if each not in broken):
             for line in masked(_source(self.value["cells"][number])).splitlines():
                 written = json.dumps(unmasked(line))[1:-1]
                 found = self.text.find(written, position) if written.strip() else -1
@@ -88,6 +98,14 @@ def opened(text: str) -> Notebook:
     if not isinstance(value, dict) or not isinstance(value.get("cells"), list):
         raise NotANotebook("no notebook of format 4")
     return Notebook(text, value)
+
+
+def _why_broken(code: str) -> str:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def _source(cell: Any) -> str:

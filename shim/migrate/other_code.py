@@ -1,8 +1,7 @@
-"""Call sites in languages other than Python, and addresses in any: found by pattern.
+"""Call sites in languages other than Python: found by pattern.
 
-Knows how SDKs of JavaScript, PHP, Ruby, C#, Go, Java and Rust write the API's methods, and what an
-address of its looks like. Comments are blanked first. Knows no grammar: what is built from parts is
-not seen.
+Knows how SDKs of JavaScript, PHP, Ruby, C#, Go, Java and Rust write the API's methods. Comments are
+blanked first. Knows no grammar: what is built from parts is not seen.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from shim.migrate import vocabulary
+from shim.migrate import receivers, vocabulary
 from shim.migrate.python_code import Site
 
-__all__ = ["addresses", "blanked", "calls", "native_calls"]
+__all__ = ["blanked", "calls", "native_calls"]
 
 _HASH = frozenset(
     [
@@ -61,10 +60,13 @@ _SLASH = frozenset(
 )
 _STRING = r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`(?:\\.|[^`\\])*`'
 _CHAIN = re.compile(
-    r"(?:\bbeta(?:\(\))?\s*\??(?:\.|->))?\s*\b(?P<chain>(?:(?:assistants?|threads|messages|runs|steps|files|run_?steps|thread_?(?:messages|runs|run_?steps))"
-    r"(?:\([^()\n]*\))?\s*(?:\?\.|\.|->)\s*)+)(?P<method>\w+)\s*[!?]?(?=\s*[(<{]|\s*$|\s+\w+:)",
+    r"(?<![\w$])(?P<beta>beta\s*(?:\(\))?\s*[?!]?(?:\.|->)\s*)?(?P<chain>(?:"
+    r"(?:assistants?|threads|messages|runs|steps|files|run_?steps|thread_?(?:messages|runs|run_?steps))"
+    r"(?:\([^()\n]*\))?\s*(?:[?!&]?\.|\??->)\s*)+)"
+    r"(?P<method>\w+)\s*[!?]?(?=\s*[(<{]|\s*$|\s+\w+:)",
     re.IGNORECASE | re.MULTILINE,
 )
+_LINK = re.compile(r"(\w+)(?:\([^()\n]*\))?\s*(?:[?!&]?\.|\??->)")
 _ALWAYS_BETA = frozenset(
     {".go", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue", ".svelte", ".py"}
 )
@@ -78,9 +80,6 @@ _PARTS = {
     "thread_run_steps": ("threads", "runs", "steps"),
 }
 """Resources that SDKs of Ruby and Java have in one word."""
-_BETA = re.compile(r"\bbeta\b", re.IGNORECASE)
-_ANYTHING = "x" * 8
-
 _VERBS = {
     "CreateAssistant": "assistants.create",
     "GetAssistants": "assistants.list",
@@ -97,6 +96,7 @@ _VERBS = {
     "UpdateThread": "threads.update",
     "DeleteThread": "threads.delete",
     "CreateThreadAndRun": "threads.create_and_run",
+    "CreateThreadAndRunStream": "threads.create_and_run_stream",
     "CreateThreadAndRunStreaming": "threads.create_and_run_stream",
     "CreateMessage": "threads.messages.create",
     "GetMessages": "threads.messages.list",
@@ -107,6 +107,7 @@ _VERBS = {
     "ModifyMessage": "threads.messages.update",
     "DeleteMessage": "threads.messages.delete",
     "CreateRun": "threads.runs.create",
+    "CreateRunStream": "threads.runs.stream",
     "CreateRunStreaming": "threads.runs.stream",
     "CreateThreadRun": "threads.runs.create",
     "GetRuns": "threads.runs.list",
@@ -116,33 +117,49 @@ _VERBS = {
     "ModifyRun": "threads.runs.update",
     "CancelRun": "threads.runs.cancel",
     "SubmitToolOutputs": "threads.runs.submit_tool_outputs",
+    "SubmitToolOutputsStream": "threads.runs.submit_tool_outputs_stream",
     "SubmitToolOutputsToRun": "threads.runs.submit_tool_outputs",
     "SubmitToolOutputsToRunStreaming": "threads.runs.submit_tool_outputs_stream",
     "GetRunSteps": "threads.runs.steps.list",
     "ListRunSteps": "threads.runs.steps.list",
     "GetRunStep": "threads.runs.steps.retrieve",
     "RetrieveRunStep": "threads.runs.steps.retrieve",
+    "AttachFile": "assistants.files.create",
+    "CreateAssistantFile": "assistants.files.create",
+    "ListAssistantFiles": "assistants.files.list",
+    "RetrieveAssistantFile": "assistants.files.retrieve",
+    "DeleteAssistantFile": "assistants.files.delete",
+    "ListMessageFiles": "threads.messages.files.list",
+    "RetrieveMessageFile": "threads.messages.files.retrieve",
 }
 """Verbs of OpenAI's and Azure's .NET, go-openai, and theokanning's and Azure's Java."""
 _VERB = re.compile(r"(?:\.|\?\.)\s*(\w+)\s*\(")
-_RECEIVER = re.compile(r"(?i)(?:client|service|api|sdk|assistants|openai|\bc)(?:\(\))?[!?]?\s*$")
-"""What such a verb is asked of: not of a class of the program's own with a method of that name."""
 _VERB_SDKS = re.compile(
-    r"OpenAI\.Assistants|Azure\.AI\.OpenAI|AssistantClient|AssistantsClient|go-openai|theokanning"
-    r"|azure\.ai\.openai\.assistants|rcaneppele|openai_dive|Azure\.AI\.Agents"
+    r"OpenAI\.(?:Assistants|Threads)|Azure\.AI\.OpenAI|AssistantClient|AssistantsClient|go-openai"
+    r"|theokanning|azure\.ai\.openai\.assistants|rcaneppele|openai_dive|Azure\.AI\.Agents"
 )
+_WITHOUT_ARGUMENTS = frozenset({"threads.create", "assistants.list"})
+_EMPTY = re.compile(r"\s*\)")
+"""A getter of the program's own has the name of a verb, and no argument."""
+_OBJECT_SDK = re.compile(r"\busing\s+OpenAI\.(?:Assistants|Threads)\s*;")
+_OBJECTS = {
+    ("assistant", "Delete"): "assistants.delete",
+    ("assistant", "CreateThreadAndRun"): "threads.create_and_run",
+    ("assistant", "DeleteFile"): "assistants.files.delete",
+    ("thread", "CreateMessage"): "threads.messages.create",
+    ("thread", "CreateRun"): "threads.runs.create",
+    ("thread", "ListMessages"): "threads.messages.list",
+    ("thread", "ListRuns"): "threads.runs.list",
+    ("thread", "Modify"): "threads.update",
+    ("thread", "Delete"): "threads.delete",
+    ("run", "WaitForStatusChange"): "threads.runs.poll",
+    ("run", "SubmitToolOutputs"): "threads.runs.submit_tool_outputs",
+    ("run", "Cancel"): "threads.runs.cancel",
+    ("run", "ListMessages"): "threads.messages.list",
+    ("run", "ListRunSteps"): "threads.runs.steps.list",
+}
+"""OpenAI-DotNet's objects ask by themselves."""
 _BETALGO = re.compile(r"\.Beta\.(Assistants|Threads|Messages|Runs|RunSteps)\.(\w+)\s*\(")
-
-_HEADER = re.compile(r"OpenAI-Beta|assistants=v[12]|openai\.azure\.com")
-_URL = re.compile(
-    r"(?P<host>(?:https?://[\w.{}$-]*openai[\w.-]*(?::\d+)?|/openai(?:/deployments/[^/\s\"'`]+)?)(?:/v1)?)?"
-    r"(?P<path>/?(?<![\w.@-])(?:assistants|threads)(?:/(?:[$#]?\{[^{}]*\}|%[sdv]|[\w:.$+<>-])+)*)"
-    r"(?P<end>/?(?=[\"'`?\s]|$))"
-)
-_METHOD = re.compile(
-    r"\b(GET|POST|DELETE|get|post|delete|Get|Post|Delete)(?:Async|JsonAsync|AsJsonAsync|Json|Entity)?\b"
-)
-_PLACEHOLDER = re.compile(r"[$#]?\{[^{}]*\}|%[sdv]|:\w+|\$\w+|<[^<>]*>|x{8}")
 
 
 def blanked(code: str, suffix: str) -> str:
@@ -167,26 +184,10 @@ def calls(code: str, suffix: str) -> list[Site]:
 
 
 def _found_calls(code: str, suffix: str) -> Iterator[Site]:
-    speaks = bool(re.search(r"openai", code, re.IGNORECASE))
-    for match in _CHAIN.finditer(code):
-        if not speaks and not _RUBY.match(code, match.end()):
-            continue
-        if suffix in _ALWAYS_BETA and not _BETA.match(match[0].lstrip()):
-            continue
-        names = [
-            vocabulary.snake(n)
-            for n in re.findall(r"(\w+)(?:\([^()\n]*\))?\s*(?:\?\.|\.|->)", match["chain"])
-        ]
-        method = _method(names, vocabulary.snake(match["method"]))
-        if method and not _is_in_string(code, match.start()):
-            yield _site(code, match.start("chain"), method)
+    yield from _chained(code, suffix)
+    yield from _aliased(code)
     if _VERB_SDKS.search(code):
-        for match in _VERB.finditer(code):
-            name = match[1].removesuffix("Async")
-            if not _RECEIVER.search(code[max(0, match.start() - 60) : match.start()]):
-                continue
-            if method := _VERBS.get(name[:1].upper() + name[1:]):
-                yield _site(code, match.start(1), method)
+        yield from _verbs(code, suffix)
     for match in _BETALGO.finditer(code):
         name = re.sub(r"^(Assistant|Thread|Message|RunStep|Run)", "", match[2])
         resource = {
@@ -196,6 +197,67 @@ def _found_calls(code: str, suffix: str) -> Iterator[Site]:
         }.get(match[1], f"threads.{match[1].lower()}")
         if (method := f"{resource}.{vocabulary.snake(name)}") in vocabulary.METHODS:
             yield _site(code, match.start(1), method)
+
+
+def _chained(code: str, suffix: str) -> Iterator[Site]:
+    """Calls that name their resource: `client.beta.threads.create`, `$client->threads()->list`."""
+    speaks = bool(re.search(r"openai", code, re.IGNORECASE))
+    if not speaks and "thread_id:" not in code:
+        return
+    for match in _CHAIN.finditer(code):
+        is_known = _RUBY.match(code, match.end()) is not None
+        if not is_known and not (speaks and _is_asked_of_a_client(code, match, suffix)):
+            continue
+        names = [vocabulary.snake(n) for n in _LINK.findall(match["chain"])]
+        method = _method(names, vocabulary.snake(match["method"]))
+        if method and not _is_in_string(code, match.start()):
+            yield _site(code, match.start("chain"), method)
+
+
+def _is_asked_of_a_client(code: str, match: re.Match[str], suffix: str) -> bool:
+    if match["beta"]:
+        return True
+    if suffix in _ALWAYS_BETA:
+        return False
+    return receivers.is_client(code, receivers.receiver(code, match.start()), suffix)
+
+
+def _aliased(code: str) -> Iterator[Site]:
+    """Calls of a name that stands for a resource: `threads = openai.beta.threads`."""
+    known = receivers.aliases(code)
+    if not known:
+        return
+    names = "|".join(re.escape(each) for each in known)
+    pattern = (
+        rf"(?<![\w$.#])(?:this\s*\.\s*)?(?P<name>{names})"
+        r"(?P<rest>(?:\s*[?!]?\.\s*\w+(?:\(\))?)+)(?=\s*[(<])"
+    )
+    for match in re.finditer(pattern, code):
+        *rest, last = re.findall(r"\w+", match["rest"])
+        parts = [*known[match["name"]], *(vocabulary.snake(each) for each in rest)]
+        method = f"{'.'.join(parts)}.{vocabulary.snake(last)}"
+        if method in vocabulary.METHODS and not _is_in_string(code, match.start()):
+            yield _site(code, match.start("name"), method)
+
+
+def _verbs(code: str, suffix: str) -> Iterator[Site]:
+    """Calls that name their resource in the method: `client.CreateThreadAsync`."""
+    for match in _VERB.finditer(code):
+        name = match[1].removesuffix("Async")
+        asked = receivers.receiver(code, match.start(1))
+        method = _VERBS.get(name[:1].upper() + name[1:])
+        if method is None or not receivers.is_client(code, asked, suffix):
+            method = _OBJECTS.get((_kind(asked), name)) if _OBJECT_SDK.search(code) else None
+        elif method not in _WITHOUT_ARGUMENTS and _EMPTY.match(code, match.end()):
+            continue
+        if method is not None:
+            yield _site(code, match.start(1), method)
+
+
+def _kind(name: str) -> str:
+    """What an object is, by its name: `threadResponse` is a thread."""
+    found = re.search(r"(?i)(assistant|thread|run|message)(?:response)?$", name)
+    return found[1].lower() if found else ""
 
 
 def _method(names: list[str], method: str) -> str | None:
@@ -216,74 +278,6 @@ def _is_in_string(code: str, position: int) -> bool:
     """Whether a place of a line follows an odd number of quotes."""
     before = code[code.rfind("\n", 0, position) + 1 : position]
     return any(before.count(quote) % 2 for quote in '"`')
-
-
-def addresses(code: str) -> list[Site]:
-    """The addresses of the API that code asks by HTTP of its own.
-
-    A path without OpenAI's host counts in a file that sends the API's header or names its host, and
-    where a base stands before it in a file that speaks of OpenAI.
-    """
-    if not re.search(r"openai", code, re.IGNORECASE):
-        return []
-    code = _joined(code)
-    speaks = bool(_HEADER.search(code) or _BASE.search(code))
-    found = []
-    for match in _URL.finditer(code):
-        if match["host"] is None and not _is_request(code, match, speaks=speaks):
-            continue
-        path = _PLACEHOLDER.sub(_ANYTHING, "/" + match["path"].strip("/"))
-        method = _http_method(code, match.start(), match.end())
-        if old := _VERSION_1.fullmatch(path):
-            found.append(_site(code, match.start(), f"{old[1] or 'threads.messages'}.files.create"))
-        elif endpoint := vocabulary.endpoint_of(method, path) or vocabulary.endpoint_of(None, path):
-            found.append(_site(code, match.start(), endpoint))
-    return found
-
-
-_BASE = re.compile(r"(?i)(?:base|url|api)\w*\W{1,6}(?:https?://)?api\.openai\.com/v1/?[\"'`]")
-_VERSION_1 = re.compile(r"/(?:(assistants)/\w+|threads/\w+/(messages)/\w+)/files(?:/\w+)?")
-_JOIN = re.compile(
-    r"[\"']\s*(?:\.(?=\s*[$\w]+(?:->|::|\s*\.|;|,|\)))|\+)\s*"
-    r"(?:[\w$]|->|::|\.(?=\w)|\(\)|\[[^\]\n]*\])+(?:\s*[.+]\s*[\"']|)"
-)
-
-
-def _joined(code: str) -> str:
-    """Strings that are put together of parts as one, with placeholders of the same length."""
-    return _JOIN.sub(_placeholder, code)
-
-
-def _placeholder(found: re.Match[str]) -> str:
-    text = found[0]
-    if "\n" in text or len(text) < 4:
-        return text
-    if text[-1] in "\"'":
-        return "{" + "x" * (len(text) - 2) + "}"
-    return "{" + "x" * (len(text) - 3) + "}" + text[0]
-
-
-def _is_request(code: str, match: re.Match[str], *, speaks: bool) -> bool:
-    """Whether a path without a host is asked of the API: not a route of the program's own."""
-    if "/" not in match["path"]:
-        return False
-    before = code[max(0, match.start() - 80) : match.start()].rpartition("\n")[2]
-    if re.search(r"(?i)@\w+\.\w+\(|\b(?:app|router|route)\W{1,2}\w+\(|\bfrom\b|\bimport\b", before):
-        return False
-    if re.search(r"[\w)\]}]\s*[.+]\s*[\"']$|\}/?$", before):
-        return True
-    return speaks and bool(re.search(r"[\"'`]/?$", before))
-
-
-def _http_method(code: str, start: int, end: int) -> str | None:
-    """The method beside an address: before it in its call, or among the options after it."""
-    before = code[max(0, start - 120) : start].rpartition(";")[2]
-    after = code[end : end + 200].partition(";")[0]
-    named = re.search(r"(?i)(?:method|CUSTOMREQUEST)[\"']?\s*(?::|=>?|,)\s*[\"']?(\w+)", after)
-    if named and named[1].upper() in {"GET", "POST", "DELETE"}:
-        return named[1].upper()
-    near = _METHOD.findall(before)
-    return near[-1].upper() if near else None
 
 
 def native_calls(code: str) -> list[Site]:

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from shim.migrate import (
+    addresses,
     files,
     libraries,
     models,
@@ -23,10 +24,11 @@ from shim.migrate import (
     python_code,
     traits,
     vocabulary,
+    workflows,
 )
 from shim.migrate.clients import Clients
 from shim.migrate.finding import Finding, Report
-from shim.migrate.python_code import Facts, Site
+from shim.migrate.python_code import Facts, Import, Site
 
 __all__ = ["Read", "read_tree", "scan"]
 
@@ -50,6 +52,7 @@ class Read:
     sites: list[Site] = field(default_factory=list)
     native: list[Site] = field(default_factory=list)
     addresses: list[Site] = field(default_factory=list)
+    nodes: list[workflows.Node] | None = None
     lines: list[int] = field(default_factory=list)
     problem: str = ""
 
@@ -57,15 +60,20 @@ class Read:
     def concerns(self) -> bool:
         """Whether the file speaks of the Assistants API at all."""
         of_python = self.facts is not None and (self.facts.sites or self.facts.litellm)
-        return bool(of_python or self.sites or self.addresses or self.library_uses())
+        found = of_python or self.sites or self.addresses or self.nodes or self.library_uses()
+        return bool(found or traits.HEADER.search(self.code))
 
-    def library_uses(self) -> list[tuple[libraries.Library, int, int]]:
-        """The libraries in use, each with its line and column."""
+    def library_uses(
+        self, is_of_tree: Callable[[Import], bool] = lambda _: False
+    ) -> list[tuple[libraries.Library, int, int]]:
+        """The libraries in use, each with its line and column; none that is in the tree itself."""
         if self.facts is None:
             found = libraries.by_text(self.code)
             return [(each, *_place(self.code, position)) for each, position in found]
         imports = [
-            (libraries.by_import(i.module, i.name), i) for i in self.facts.imports if not i.level
+            (libraries.by_import(i.module, i.name), i)
+            for i in self.facts.imports
+            if not i.level and not is_of_tree(i)
         ]
         once = {
             library.name: (library, i.line, i.column) for library, i in reversed(imports) if library
@@ -115,22 +123,26 @@ def _read(name: str, path: Path, text: str) -> Read:
     if suffix not in _PYTHON:
         return _other(name, suffix, text)
     lines: list[int] = []
+    problem = ""
     try:
         if suffix == ".ipynb":
-            text, lines = notebooks.opened(text).code()
+            book = notebooks.opened(text)
+            text, lines = book.code()
+            problem = "; ".join(f"cell {number + 1}: {why}" for number, why in book.broken())
         facts = python_code.read(text)
     except (SyntaxError, ValueError, RecursionError, notebooks.NotANotebook) as error:
         read = _other(name, suffix, text)
         read.problem = str(error)
         return read
     code = _without_comments(text) if _TELLING.search(text) else ""
-    return Read(name, code, facts, [], [], _of_python(code, facts), lines)
+    found = _of_python(code, facts)
+    return Read(name, code, facts, addresses=found, lines=lines, problem=problem)
 
 
 def _of_python(code: str, facts: Facts) -> list[Site]:
     """Addresses in strings, where no SDK's call stands on the line."""
     taken = {site.line for site in facts.sites}
-    return [each for each in other_code.addresses(code) if each.line not in taken]
+    return [each for each in addresses.addresses(code) if each.line not in taken]
 
 
 def _other(name: str, suffix: str, text: str) -> Read:
@@ -143,7 +155,8 @@ def _other(name: str, suffix: str, text: str) -> Read:
         None,
         other_code.calls(code, suffix),
         other_code.native_calls(code),
-        other_code.addresses(code),
+        addresses.addresses(code),
+        workflows.nodes(text) if suffix == ".json" else None,
     )
 
 
@@ -186,16 +199,18 @@ def _findings(
         is_old = site.method in vocabulary.VERSION_1_METHODS
         rule, endpoint = ("version-1", None) if is_old else ("address", site.method)
         yield _finding(read, rule, site, endpoint)
-    for library, line, column in read.library_uses():
+    for library, line, column in read.library_uses(clients.is_of_tree):
         yield Finding(
             "library", read.path, read.line(line), column, library.name, None, library.cure
         )
+    yield from _nodes(read)
     if read.concerns:
         for old in traits.version_1(read.code):
             yield Finding("version-1", read.path, read.line(old.line), old.column, old.text)
     if read.problem and (read.concerns or "openai" in read.code):
         yield Finding("unread", read.path, 1, 1, read.problem)
-    yield from _texts(read, today, is_setting=_is_setting(read.path) and tree_concerned)
+    is_setting = tree_concerned and read.nodes is None and _is_setting(read.path)
+    yield from _texts(read, today, is_setting=is_setting)
 
 
 def _python_findings(read: Read, facts: Facts, clients: Clients) -> Iterator[Finding]:
@@ -208,6 +223,17 @@ def _python_findings(read: Read, facts: Facts, clients: Clients) -> Iterator[Fin
     yield from (_finding(read, "native-call", site) for site in facts.native)
     for site in facts.litellm:
         yield _finding(read, "litellm" if site.client == "litellm" else "on-shim", site)
+
+
+def _nodes(read: Read) -> Iterator[Finding]:
+    """What an n8n workflow's nodes are: a library's use, or a request with the API's header."""
+    known = {each.line for each in read.addresses}
+    for node in read.nodes or ():
+        if node.is_own:
+            cure = libraries.N8N.cure
+            yield Finding("library", read.path, node.line, node.column, "n8n", None, cure)
+        elif node.line not in known:
+            yield Finding("address", read.path, node.line, node.column, f"node {node.name!r}")
 
 
 def _texts(read: Read, today: date, *, is_setting: bool) -> Iterator[Finding]:

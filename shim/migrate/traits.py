@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shim.migrate.models import MODEL_NAME
 
-__all__ = ["FEATURES", "Found", "features", "ids", "models", "version_1"]
+__all__ = ["FEATURES", "HEADER", "Found", "features", "ids", "models", "version_1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,13 @@ FEATURES = {
 """Each feature with the words that show it."""
 _FEATURES = {name: re.compile(pattern) for name, pattern in FEATURES.items()}
 
+HEADER = re.compile(r"assistants=v[12]")
+"""A file that sends the API's header speaks of it, though its addresses stand elsewhere."""
+
 _VERSION_1 = re.compile(
-    r"assistants=v1|[\"']?type[\"']?\s*(?::|=>)\s*[\"']retrieval[\"']|"
-    r"(?<![\w.])[\"']?file_ids[\"']?\s*(?::|=(?!=))(?=[^\n]*)|\bretrieval\b(?=[\"'])"
+    r"assistants=v1|[\"']?type[\"']?\s*(?::|=>|=)\s*[\"']retrieval[\"']|"
+    r"(?<![\w.])[\"']?file_ids[\"']?\s*(?::|=(?!=))(?=[^\n]*)|\bAssistantToolTypeRetrieval\b"
+    r"|\bRetrievalToolDefinition\b|\bnew\s+RetrievalTool\b"
 )
 _ID = re.compile(
     r"(?<![A-Za-z0-9_-])(?:(?:asst|thread|vs)_[A-Za-z0-9]{20,40}"

@@ -111,7 +111,14 @@ NATIVE = frozenset(
 )
 """Calls of a program that has moved on."""
 
-_SPELLINGS = {"del": "delete", "new": "create", "get": "retrieve", "modify": "update"}
+_SPELLINGS = {
+    "del": "delete",
+    "get": "retrieve",
+    "get_list": "list",
+    "get_one": "retrieve",
+    "modify": "update",
+    "new": "create",
+}
 
 
 def snake(name: str) -> str:
