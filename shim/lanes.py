@@ -30,7 +30,7 @@ from shim.upstream.entra import current
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
-__all__ = ["DRIVEN", "Driven", "LaneSpec", "open_driven", "target_of"]
+__all__ = ["DRIVEN", "Driven", "LaneSpec", "open_driven", "settings_of", "target_of"]
 
 DRIVEN = ("shim", "native")
 """The kinds that are Handlers."""
@@ -205,7 +205,7 @@ def open_driven(spec: LaneSpec, settings: Settings) -> Driven:
 
     What the spec does not say, the program's own settings do.
     """
-    settings = _settings_of(spec, settings)
+    settings = settings_of(spec, settings)
     workers = BlockingWorkers()
     client = httpx.Client(timeout=httpx.Timeout(spec.seconds, connect=30.0))
     wired = wire(
@@ -231,7 +231,7 @@ def open_driven(spec: LaneSpec, settings: Settings) -> Driven:
     return Driven(spec, way, close)
 
 
-def _settings_of(spec: LaneSpec, settings: Settings) -> Settings:
+def settings_of(spec: LaneSpec, settings: Settings) -> Settings:
     """The lane's settings: the program's, with what the spec says, and nothing kept on a disk."""
     scratch: Json = {"database_url": "sqlite:///:memory:", "routes": {}, "unknown_threads": ""}
     scratch |= {"shadow": {}, "record": ""}

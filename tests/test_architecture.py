@@ -53,7 +53,7 @@ LAYERS = (
     ),
     ("shim.server",),
     ("shim.offline", "shim.testing"),
-    ("shim.migrate", "shim.compare"),
+    ("shim.migrate", "shim.compare", "shim.parity"),
     ("shim.cli",),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
