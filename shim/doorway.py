@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Mapping
 
-from shim.core.ids import FILE
+from shim.core.ids import OWN_FILE
 from shim.core.wire import Reply
 from shim.errors import ApiError, ShimError, Unreachable
 from shim.upstream.credentials import fitted, with_key
@@ -31,7 +31,7 @@ __all__ = [
 
 log = logging.getLogger("shim")
 
-OURS = rf"(?:assistants|threads)(?:/.*)?|files/{FILE}[0-9A-Za-z]{{20}}(?:/content)?"
+OURS = rf"(?:assistants|threads)(?:/.*)?|files/{OWN_FILE}(?:/content)?"
 """What follows the slash after the base path, where shim answers: its own files, too."""
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"

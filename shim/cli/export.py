@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 if TYPE_CHECKING:
-    from shim.core.records import Assistant
-    from shim.storage.database import Database
+    from shim.core.made_files import Contents
+    from shim.core.records import Assistant, File
     from shim.storage.imports import History, Imports
 
 __all__ = ["command"]
@@ -35,6 +36,7 @@ _LAYOUT = "layout"
     default=_LAYOUT,
     show_default=True,
 )
+@click.option("--no-files", is_flag=True, help="Leave out the files that code made.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be written; write nothing.")
 def command(
     *,
@@ -44,19 +46,22 @@ def command(
     tenant: str | None,
     since: str | None,
     form: str,
+    no_files: bool,
     dry_run: bool,
 ) -> None:
     """Write threads and assistants out: to a new folder TARGET, or as lines to a file (- prints).
 
     The folder is an assistants-thread-export/v1, which `shim import` reads; importing it into an
-    empty database and exporting that gives the same bytes. The other formats are JSON lines.
+    empty database and exporting that gives the same bytes. Files that code made are in it, under
+    files/. The other formats are JSON lines.
     """
     from shim import drive
     from shim.cli.database import opened
-    from shim.settings import Settings
+    from shim.settings import Settings, open_contents
     from shim.storage.imports import Imports
 
-    with opened(Settings.load()) as database:
+    settings = Settings.load()
+    with opened(settings) as database:
         imports = Imports(database)
         ids = list(threads) or drive.run(
             imports.thread_ids(tenant=tenant, since=_seconds(since), assistants=assistants)
@@ -69,28 +74,55 @@ def command(
                 for each in drive.run(imports.assistants(tenant))
                 if not assistants or each.id in assistants
             ]
-            _write_folder(target, database, ids, [] if threads and not assistants else found)
+            chosen = [] if threads and not assistants else found
+            contents = None if no_files else open_contents(settings, database)
+            _write_folder(target, imports, contents, ids, chosen)
         else:
             _write_lines(target, imports, ids, form)
 
 
 def _write_folder(
-    folder: Path, database: Database, ids: Sequence[str], assistants: Sequence[Assistant]
+    folder: Path,
+    imports: Imports,
+    contents: Contents | None,
+    ids: Sequence[str],
+    assistants: Sequence[Assistant],
 ) -> None:
-    from shim import drive
     from shim.migrate import layout
-    from shim.storage.imports import Imports
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise click.ClickException(f"{folder} is there already; name a new folder")
     layout.write_assistants(folder, assistants)
-    for history in _histories(Imports(database), ids):
-        layout.write_thread(folder, history)
+    files: Counter[str] = Counter()
+    for history in _histories(imports, ids):
+        made = _made(folder, imports, contents, history.thread.id, files)
+        layout.write_thread(folder, history, made)
     layout.write_manifest(folder, threads=len(ids), assistants=len(assistants))
     click.echo(f"{len(ids)} threads and {len(assistants)} assistants are in {folder}", err=True)
-    if kept := drive.run(Imports(database).kept_files(ids)):
-        words = f"{kept} files that code made are not in it: they stay where SHIM_FILES says"
-        click.echo(f"note: {words}", err=True)
+    for words, count in files.items():
+        click.echo(f"{count} files that code made {words}", err=True)
+
+
+def _made(
+    folder: Path, imports: Imports, contents: Contents | None, thread_id: str, files: Counter[str]
+) -> Sequence[File]:
+    """The files of a thread that its export tells of, their contents written; counts them all."""
+    from shim import drive
+    from shim.migrate.contents import of_export, write_content
+
+    there = drive.run(imports.files(thread_id))
+    if waiting := sum(each.status == "pending" for each in there):
+        files["are not in it: they are not copied from where the code ran yet"] += waiting
+    told = of_export(there)
+    if contents is None:
+        if kept := sum(each.status == "kept" for each in told):
+            files["are not in it: they stay where SHIM_FILES says"] += kept
+        return ()
+    for each in told:
+        if each.status == "kept":
+            is_there = drive.run(write_content(folder, contents, each))
+            files["are in it" if is_there else "are gone from where SHIM_FILES says"] += 1
+    return told
 
 
 def _write_lines(target: Path, imports: Imports, ids: Sequence[str], form: str) -> None:

@@ -75,12 +75,14 @@ def _imported(settings: Settings, where: Where, plan: Plan) -> Report:
     from shim.migrate.gathered import gather
     from shim.migrate.shapes import Shapes
     from shim.migrate.writer import Writer
+    from shim.settings import open_contents
     from shim.storage.imports import Imports
     from shim.storage.ledger import Ledger
 
     with database_for(settings, dry_run=plan.dry_run) as database:
         shapes = Shapes(where.without_tools)
-        writer = Writer(Imports(database), Ledger(database), plan, shapes)
+        contents = open_contents(settings, database)
+        writer = Writer((Imports(database), Ledger(database), contents), plan, shapes)
         with closing(gather(found_in(where, writer.refuse))) as gathered:
             _write(writer, gathered)
         return writer.report

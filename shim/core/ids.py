@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 
-__all__ = ["FILE", "file_id", "mint", "names_one"]
+__all__ = ["FILE", "OWN_FILE", "file_id", "mint", "names_one"]
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TIME_LENGTH = 9
@@ -20,6 +20,8 @@ _FILE_LENGTH = 20
 
 FILE = "file-shim"
 """How the ids of files begin that shim keeps: a door knows them from the upstream's by it."""
+OWN_FILE = rf"{FILE}[0-9A-Za-z]{{{_FILE_LENGTH}}}"
+"""The pattern of such an id."""
 
 
 _OF_UPSTREAM = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._:-]*")

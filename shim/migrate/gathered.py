@@ -26,9 +26,10 @@ _TABLE = (
 class Found:
     """An object of a source and where it stood.
 
-    `kind` is assistant, thread, message, run, step, other (what is known and not imported) or
-    missing (a thread that the source says it could not get, with its `problem`). `owner` is the
-    thread. `newest_first` says that it stood in a list that may be in the API's usual order.
+    `kind` is assistant, thread, message, run, step, file (one that code made), other (what is known
+    and not imported) or missing (a thread that the source says it could not get, with its
+    `problem`). `owner` is the thread. `newest_first` says that it stood in a list that may be in
+    the API's usual order.
     """
 
     kind: str

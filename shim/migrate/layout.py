@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from shim.core import objects
-from shim.core.records import Assistant
+from shim.core.records import Assistant, File
 from shim.core.wire import Json
+from shim.migrate.contents import exported_file
 from shim.migrate.history import exported
 from shim.storage.imports import History
 
@@ -24,13 +25,13 @@ def write_assistants(folder: Path, assistants: Sequence[Assistant]) -> None:
     _write(folder / "assistants.json", [objects.assistant(each) for each in assistants])
 
 
-def write_thread(folder: Path, history: History) -> None:
-    """A thread with its messages, runs and steps in a file of its own."""
+def write_thread(folder: Path, history: History, files: Sequence[File] = ()) -> None:
+    """A thread with its messages, runs and steps in a file of its own, and what its code made."""
     value = {
         "export_schema": "assistants-thread-export/v1",
         "thread_id": history.thread.id,
         **exported(history),
-        "files": {},
+        "files": {each.id: exported_file(each) for each in files},
         "errors": [],
     }
     name = quote(history.thread.id, safe="")

@@ -79,6 +79,21 @@ async def _thread(source: Source, imports: Imports, shapes: Shapes, found: Verif
         return
     for object_id, problem in _differences(said, here):
         found.differ(object_id, problem)
+    await _made_files(source, imports, found)
+
+
+async def _made_files(source: Source, imports: Imports, found: Verification) -> None:
+    """Look for what code made in the thread, where the source has it."""
+    if not (said := source.of("file")):
+        return
+    here = {each.id: each for each in await imports.files(source.thread_id)}
+    for each in said:
+        found.counted["files"] += 1
+        file_id, was = each.data["id"], each.data.get("shim_status")
+        if file_id not in here:
+            found.differ(file_id, f"the file of {source.thread_id} is not here")
+        elif was == "kept" and here[file_id].status != "kept":
+            found.differ(file_id, f"the file of {source.thread_id} has no content here")
 
 
 def _differences(said: History, here: History) -> Iterator[tuple[str, str]]:

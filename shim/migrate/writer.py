@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shim.core import objects
+from shim.core.made_files import Contents
 from shim.core.records import ACTIVE, Assistant
 from shim.core.wire import Json
 from shim.errors import Lost
+from shim.migrate.contents import Bringer
 from shim.migrate.gathered import Found, Gathered, Source
 from shim.migrate.history import digest, digest_of, exported, history_of, placed
 from shim.migrate.report import Report
@@ -41,9 +43,11 @@ class Plan:
 class Writer:
     """Imports what was gathered; `refuse` is told of what cannot be taken over, and may raise."""
 
-    def __init__(self, imports: Imports, ledger: Ledger, plan: Plan, shapes: Shapes) -> None:
-        self._imports = imports
-        self._ledger = ledger
+    def __init__(
+        self, stores: tuple[Imports, Ledger, Contents], plan: Plan, shapes: Shapes
+    ) -> None:
+        self._imports, self._ledger, contents = stores
+        self._bringer = Bringer(self._imports, contents)
         self._plan = plan
         self._shapes = shapes
         self.report = Report()
@@ -126,6 +130,15 @@ class Writer:
         self.report.tell("thread", source.thread_id, outcome)
         if outcome in ("imported", "replaced"):
             self.report.count(history)
+        if outcome in _HERE:
+            await self._files(source)
+
+    async def _files(self, source: Source) -> None:
+        """What code made in a thread that is here; an import that was stopped goes on with them."""
+        try:
+            self.report.records += await self._bringer.bring(source, dry_run=self._plan.dry_run)
+        except Odd as odd:
+            self.refuse(odd)
 
     async def _placed_thread(self, history: History, known: Owned) -> str:
         said = digest(history)
@@ -208,6 +221,9 @@ class Writer:
             for kind, count in sorted(gathered.others.items())
         ]
 
+
+_HERE = ("imported", "replaced", "unchanged", "went on here")
+"""Outcomes after which a thread is here, and a source's own files belong to it."""
 
 _CHANGED = "is here, and not as the source says; --replace puts the source's in its place"
 

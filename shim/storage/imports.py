@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shim.core.records import Assistant, Message, Run, Step, Thread
+from shim.core.records import Assistant, File, Message, Run, Step, Thread
 from shim.storage.codec import dump, load, pack, unpack, unpack_thread
 from shim.storage.database import Database, Row, Statement
-from shim.storage.statements import assistant_version
+from shim.storage.statements import assistant_version, new_file
 
 __all__ = ["History", "Imports", "Owned"]
 
@@ -238,12 +238,26 @@ class Imports:
         (rows,) = await self._database.execute(statement)
         return [unpack(Assistant, row) for row in rows]
 
-    async def kept_files(self, thread_ids: Sequence[str]) -> int:
-        """How many files that code made in these threads are kept."""
-        sql = "SELECT thread_id FROM files WHERE status = 'kept'"
-        (rows,) = await self._database.execute(Statement(sql))
-        wanted = frozenset(thread_ids)
-        return sum(row["thread_id"] in wanted for row in rows)
+    async def files(self, thread_id: str) -> list[File]:
+        """The files that the thread's code made, deleted ones too."""
+        sql = "SELECT * FROM files WHERE thread_id = :thread"
+        (rows,) = await self._database.execute(Statement(sql, {"thread": thread_id}))
+        return [unpack(File, row) for row in rows]
+
+    async def file_threads(self, ids: Sequence[str]) -> dict[str, str]:
+        """The thread of each of these files that is known, deleted ones too."""
+        threads: dict[str, str] = {}
+        for start in range(0, len(ids), _SOME):
+            some = {f"id{number}": each for number, each in enumerate(ids[start : start + _SOME])}
+            named = ", ".join(f":{name}" for name in some)
+            sql = f"SELECT id, thread_id FROM files WHERE id IN ({named})"
+            (rows,) = await self._database.execute(Statement(sql, some))
+            threads |= {row["id"]: row["thread_id"] for row in rows}
+        return threads
+
+    async def add_file(self, file: File) -> None:
+        """Record a file, whose content is kept by now if it has one."""
+        await self._database.execute(new_file(file))
 
     async def versions(self, assistant_id: str) -> list[tuple[Assistant, int]]:
         """The versions of an assistant, oldest first, with the seconds when they were saved."""

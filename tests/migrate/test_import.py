@@ -264,6 +264,40 @@ def test_a_table_of_messages_is_enough(sqlite_shell, tmp_path):
     assert texts == ['Hi, "you"', "Hello", "Hello"]
 
 
+def test_a_query_of_a_postgresql_is_a_source(sqlite_shell, postgres):
+    """Its dates count with their zones, nothing is written there, and what fails is told."""
+    url = postgres.schema()
+    postgres.sql("CREATE TABLE said (t text, r text, x text, c timestamptz, n bigint)", url=url)
+    moment = "2024-05-01 12:00:00+02"
+    for number, (role, text) in enumerate([("user", "Grüße"), ("assistant", "50 % %s")]):
+        row = ("thread_own", role, text, moment, number)
+        postgres.sql("INSERT INTO said VALUES (%s, %s, %s, %s, %s)", *row, url=url)
+    chosen = "SELECT t AS thread_id, r AS role, x AS text, c AS created_at FROM said"
+    like = f"{chosen} WHERE x LIKE '%' ORDER BY n"
+
+    report, code = sqlite_shell.told("import", "--db", url, "--sql", like)
+    again, _ = sqlite_shell.told("import", "--db", url, "--sql", like)
+    verified, _ = sqlite_shell.told("verify", "--db", url, "--sql", like)
+    bad = [
+        sqlite_shell("import", "--db", url, "--sql", query).output
+        for query in ("SELECT t FROM said", "SELECT nothing", "DELETE FROM said")
+    ]
+    refused = sqlite_shell("import", "--db", "mysql://h/d", "--sql", like).output
+
+    assert code == 0, report
+    assert report["records"]["messages"] == 2
+    assert again["outcomes"] == {"thread": {"unchanged": 1}}
+    assert (verified["counted"]["messages"], verified["differences"]) == (2, [])
+    messages = [json.loads(row[0]) for row in sqlite_shell.sql("SELECT data FROM messages")]
+    assert [each["content"][0]["text"]["value"] for each in messages] == ["Grüße", "50 % %s"]
+    assert {each["created_at"] for each in messages} == {1714557600}
+    assert "has no thread_id, role, text, created_at" in bad[0]
+    assert 'column "nothing" does not exist' in bad[1]
+    assert "read-only transaction" in bad[2]
+    assert postgres.sql("SELECT COUNT(*) FROM said", url=url) == [(2,)]
+    assert "--db mysql://... is not known" in refused
+
+
 def test_a_prompt_becomes_an_assistant(sqlite_shell, tmp_path):
     """A prompt object is an assistant behind a new prefix; the map file tells which."""
     prompt = {

@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from old_data import assistant, dump, thread, written
+from old_data import assistant, dump, message, run, step, thread, written
 
 from shim.migrate.readers.native import credentials
 from shim.offline import Offline
+from shim.testing import connect
 
 FILES = dump(2, 6)
 
@@ -44,8 +45,40 @@ def listed(held, query):
     return {"object": "list", "data": data, "has_more": begin + 2 < len(held)}
 
 
+def foundry(path, query, _lists):
+    """What a Foundry project says of its classic agents, where it is asked for a version."""
+    if query.get("api-version") != ["v1"]:
+        return None
+    grounded = {"type": "bing_grounding", "bing_grounding": {"search_configurations": []}}
+    head = thread(1, tool_resources=None)
+    cited = {"type": "url_citation", "text": "[1]", "start_index": 3, "end_index": 6}
+    cited["url_citation"] = {"url": "https://a.example", "title": "A"}
+    value = {"value": "Is [1]", "annotations": [cited]}
+    spoken = {"content": [{"type": "text", "text": value}], "run_id": "run_1"}
+    ran = run(head["id"], "1", tools=[grounded])
+    call = {"id": "call_1", "type": "bing_grounding", "bing_grounding": {"requesturl": "https://b"}}
+    held = {
+        "assistants": [assistant(0, tools=[grounded, {"type": "code_interpreter"}])],
+        "threads": [head],
+        f"threads/{head['id']}": head,
+        f"threads/{head['id']}/messages": [
+            message(head["id"], "1", "What is?"),
+            message(head["id"], "2", role="assistant", at=1_700_000_001, **spoken),
+        ],
+        f"threads/{head['id']}/runs": [ran],
+        f"threads/{head['id']}/runs/run_1/steps": [
+            step(ran, "1", {"type": "tool_calls", "tool_calls": [call]}),
+            step(
+                ran, "2", {"type": "message_creation", "message_creation": {"message_id": "msg_2"}}
+            ),
+        ],
+    }
+    found = held.get(path.removeprefix("/api/projects/p/"))
+    return listed(found, query) if isinstance(found, list) else found
+
+
 @contextmanager
-def native(*, lists=False):
+def native(*, lists=False, answer=answer):
     """A server that still speaks Assistants; gives its URL and the headers it got."""
     seen = []
 
@@ -100,6 +133,30 @@ def test_threads_that_are_listed_need_no_ids(sqlite_shell, lists, code):
 
     assert result.exit_code == code, result.output
     assert ("give their ids" in result.output) is not lists
+
+
+def test_the_classic_agents_of_a_project_come_over(sqlite_shell):
+    """Agents, and threads without their ids; tools of Foundry's own stop it or are left out."""
+    with native(answer=foundry) as (url, _):
+        source = f"{url.removesuffix('/v1')}/api/projects/p?api-version=v1"
+        refused = sqlite_shell("import", "--from", source)
+        without = ("--from", source, "--without-tool", "bing_grounding")
+        report, code = sqlite_shell.told("import", *without)
+        verified, _ = sqlite_shell.told("verify", *without)
+
+    assert "--without-tool bing_grounding leaves such tools and their calls out" in refused.output
+    assert code == 0, report
+    assert report["records"] == {"messages": 2, "runs": 1, "steps": 2}
+    assert report["notes"] == [
+        "left out: tool calls of the type bing_grounding (1 times)",
+        "left out: tools of the type bing_grounding (2 times)",
+    ]
+    assert verified["differences"] == []
+    with connect(Offline(), settings=sqlite_shell.settings) as client:
+        agent = client.beta.assistants.retrieve(assistant(0)["id"])
+        said = client.beta.threads.messages.list(thread(1)["id"]).data[0].content[0].text
+    assert [tool.type for tool in agent.tools] == ["code_interpreter"]
+    assert said.annotations[0].type == "url_citation"
 
 
 @pytest.mark.parametrize(

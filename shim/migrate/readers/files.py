@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from shim.migrate.contents import FOLDER, PLACE, place_of
 from shim.migrate.gathered import Found
 from shim.migrate.readers.objects import find
 from shim.migrate.shapes import Odd
@@ -26,13 +28,26 @@ def read(path: Path, refuse: Refuse) -> Iterator[Found]:
     """What a file or folder holds; `refuse` is told what cannot be read, and may raise."""
     if path.is_dir():
         files = sorted(each for each in path.rglob("*") if each.suffix in _JSON)
-        chosen = [each for each in files if each.name not in _NOT_OBJECTS]
+        chosen = [
+            each for each in files if each.name not in _NOT_OBJECTS and each.parent != path / FOLDER
+        ]
         if not chosen:
             refuse(Odd(str(path), "holds no .json, .ndjson or .jsonl file"))
         for each in chosen:
-            yield from _file(each, str(each.relative_to(path)), refuse)
+            words = str(each.relative_to(path))
+            yield from (_placed(found, path) for found in _file(each, words, refuse))
     else:
-        yield from _file(path, path.name, refuse)
+        folder = path.parent if (path.parent / FOLDER).is_dir() else path.parent.parent
+        yield from (_placed(found, folder) for found in _file(path, path.name, refuse))
+
+
+def _placed(found: Found, folder: Path) -> Found:
+    """A file that code made, with the place of its content in the export, if it is there."""
+    if found.kind != "file":
+        return found
+    place = place_of(folder, str(found.data.get("id")))
+    where = str(place.absolute()) if place.is_file() else None
+    return replace(found, data={**found.data, PLACE: where})
 
 
 def _file(path: Path, words: str, refuse: Refuse) -> Iterator[Found]:

@@ -101,8 +101,17 @@ def _in_container(value: Json, place: _Place) -> Iterator[Found]:
         elif name.startswith("thread_") and isinstance(held, dict | list):
             found = True
             yield from _find(held, place.at(f".{name}", thread_id=name, kind="message"))
+    if thread_id:
+        yield from _files(value.get("files"), place.at(".files"), thread_id)
     if not found:
         raise Odd(place.words, "is no object of the Assistants API, and no export that is known")
+
+
+def _files(given: Any, place: _Place, thread_id: str) -> Iterator[Found]:
+    """The files that code made under shim; others stay where they were, at an upstream."""
+    for name, held in given.items() if isinstance(given, dict) else ():
+        if isinstance(held, dict) and held.get("shim_run_id"):
+            yield Found("file", place.at(f".{name}").words, held, thread_id)
 
 
 def _thread_of(value: Json) -> str:
