@@ -142,7 +142,6 @@ class _Comparison:
         self._settings = Settings.load()
         self._named: dict[str, Any] = {}
         self._notes: list[str] = []
-        self._why: dict[str, str] = {}
         self._cases = self._read()
         self._specs = [self._spec(given["lane_a"]), self._spec(given["lane_b"])]
 
@@ -179,9 +178,8 @@ class _Comparison:
             self._named = dict(file.lanes)
             return file.cases
         reading = self._stored() if given["threads"] else self._recorded(given["recording"])
-        self._why = dict(reading.left_out)
         self._tell_left_out(reading.left_out)
-        if not any(case.id not in self._why for case in reading.cases):
+        if all(turn.why for case in reading.cases for turn in case.turns):
             raise SettingsError("there is nothing to compare: no case could be read whole")
         return tuple(reading.cases)
 
@@ -207,24 +205,6 @@ class _Comparison:
             click.echo(f"... and {len(left_out) - _MOST_SHOWN} more", err=True)
         counted = Counter(why for _, why in left_out)
         self._notes += [f"Left out, {count} times: {why}." for why, count in counted.items()]
-
-    def _explained(self, pairs: Sequence[Pair]) -> list[Pair]:
-        """The pairs with the reasons that reading knew, and those of cases that were not run."""
-        told = [
-            pair.model_copy(update={"why": self._why.get(_place(pair), pair.why)})
-            if pair.why
-            else pair
-            for pair in pairs
-        ]
-        from shim.native.cases import Pair
-
-        for case in self._cases:
-            if why := self._why.get(case.id):
-                told += [
-                    Pair(case=case, turn=turn, a=(turn.recorded,) if turn.recorded else (), why=why)
-                    for turn in case.turns
-                ]
-        return told
 
     def _assistant(self, assistant_id: str) -> dict[str, Any]:
         """The definition of an assistant of the ledger's."""
@@ -259,12 +239,18 @@ class _Comparison:
         from shim.compare.cost import PRICES, Priced, estimate, parsed_price
         from shim.lanes import DRIVEN
 
-        whole = [case for case in self._cases if case.id not in self._why]
         prices = {**PRICES, **dict(parsed_price(each) for each in self._given["prices"])}
         for spec, times in zip(self._specs, self._times(), strict=True):
             if spec.kind in DRIVEN:
                 model = str(spec.changes.get("model") or "")
-                yield estimate(Priced(spec.name, times, model), whole, prices)
+                yield estimate(Priced(spec.name, times, model), self._whole(), prices)
+
+    def _whole(self) -> list[Case]:
+        """The cases with the turns that can be compared."""
+        return [
+            case.model_copy(update={"turns": tuple(turn for turn in case.turns if not turn.why)})
+            for case in self._cases
+        ]
 
     def _times(self) -> tuple[int, int]:
         return self._given["repeat"], self._given["repeat_b"]
@@ -275,23 +261,18 @@ class _Comparison:
         told = identity((spec.fingerprint() for spec in self._specs), self._cases)
         told["names"] = [spec.name for spec in self._specs]
         kept = Kept(self._given["out"], told, fresh=self._given["fresh"])
-        whole = [case for case in self._cases if case.id not in self._why]
-        kept.remember(whole)
+        kept.remember(self._cases)
         if kept.found:
             click.echo(f"{kept.found} answers are there already", err=True)
         with _open(self._specs, self._settings) as (a, b):
             plan = Plan(a, b, *self._times(), jobs=self._given["jobs"])
-            total = sum(len(case.turns) for case in whole)
+            total = sum(len(case.turns) for case in self._cases)
             with click.progressbar(length=total, label="turns", file=sys.stderr) as bar:
                 try:
-                    return self._explained(run(plan, whole, kept, lambda _: bar.update(1)))
+                    return run(plan, self._cases, kept, lambda _: bar.update(1))
                 except KeyboardInterrupt:
                     click.echo(_STOPPED, err=True)
                     raise click.exceptions.Exit(130) from None
-
-
-def _place(pair: Pair) -> str:
-    return f"{pair.case.id}/{pair.turn.number}"
 
 
 @contextmanager

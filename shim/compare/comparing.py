@@ -18,6 +18,7 @@ from shim.core.wire import Json
 from shim.errors import SettingsError
 from shim.lanes import LaneSpec
 from shim.native.cases import Answer, Case, Pair
+from shim.native.exchanges import MARK
 from shim.settings import Settings
 
 __all__ = ["AnyLane", "answers_in", "compare", "is_of_answers", "opened"]
@@ -89,8 +90,9 @@ def is_of_answers(path: Path) -> bool:
     """Whether a file holds answers of a comparison, by its first line."""
     if not path.is_file() or path.suffix != ".jsonl":
         return False
-    with path.open(encoding="utf-8") as file:
-        return '"outcome"' in file.readline()
+    with path.open("rb") as file:
+        line = file.readline()
+    return b'"outcome"' in line and not line.startswith(MARK)
 
 
 def _no_assistant(assistant_id: str) -> Json:

@@ -92,6 +92,7 @@ class _Records:
                 assistant=None if assistant is None else definition_of(assistant),
                 resources=self._resources,
                 name=run.assistant_id,
+                notes=run.notes,
                 why=self._why.get(run.id, ""),
             )
         )

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from shim.compare.runs import OF_MESSAGES, OF_STEPS, OF_STREAMS, Shown, ran_of
 from shim.compare.timeline import Ran
 from shim.core.wire import Json
-from shim.native.cases import MESSAGE, FunctionCall
+from shim.native.cases import ERROR, MESSAGE, FunctionCall, Outcome
 from shim.native.exchanges import Exchange
-from shim.native.outcomes import ENDED, Seen, calls_of
+from shim.native.outcomes import ENDED, Seen, calls_of, error_of
 
-__all__ = ["Observed"]
+__all__ = ["Observed", "Refused"]
 
+_OF_ANOTHER = "it was refused because of another run"
+_NO_ANSWER = "the server did not answer"
+_MOMENTARY = "the server could not answer ({0})"
+_AGAIN = frozenset({408, 409, 429})
 _LATEST = "the recording shows the latest message of the run; whether there were more is not told"
 
 
@@ -129,8 +133,9 @@ class Observed:
         if not timed:
             self.seen.first_token = None
         self._streams.append(not exchange.aborted)
-        whole = before is not None and exchange.seconds is not None
-        self._spent = (before or 0.0) + (exchange.seconds or 0.0) if whole else None
+        seconds = _until_rest(exchange) if timed else exchange.seconds
+        whole = before is not None and seconds is not None
+        self._spent = (before or 0.0) + (seconds or 0.0) if whole else None
         if exchange.aborted:
             self._spent = None
 
@@ -177,6 +182,62 @@ class Observed:
         if not (self.messages_known or self.latest_known or self._by_steps(steps)):
             unknown |= OF_MESSAGES
         return frozenset(unknown)
+
+
+class Refused:
+    """A run that was asked for, and of which none came."""
+
+    def __init__(
+        self, params: Json, assistant: Json | None, exchange: Exchange, resources: Json
+    ) -> None:
+        self.params = params
+        self._assistant = assistant
+        self._exchange = exchange
+        self._resources = resources
+
+    def repeated(self, later: Sequence[object]) -> bool:
+        """Whether the same is asked for next, as SDKs do after what may be a moment's failure."""
+        following = next((e for e in later if isinstance(e, Refused | Observed)), None)
+        is_next = following is not None and following.params == self.params
+        return is_next and self._is_momentary()
+
+    def ran(self) -> Ran:
+        """The refusal as a turn."""
+        exchange = self._exchange
+        error = (exchange.answer or {}).get("error")
+        told = error_of(error) if isinstance(error, dict) else str(error or exchange.problem)
+        words = f"{exchange.status} to {exchange.method} {exchange.path}: {told}"
+        return Ran(
+            assistant=self._assistant or {},
+            params=self.params,
+            outcome=Outcome(status=ERROR, error=words, seconds=exchange.seconds),
+            why=self._why(),
+            resources=self._resources,
+            name=str(exchange.asked.get("assistant_id") or ""),
+        )
+
+    def _why(self) -> str:
+        """Why it tells nothing of how the server answers."""
+        status, said = self._exchange.status, str(self._exchange.answer or "")
+        if status == 0 or self._exchange.ok:
+            return self._exchange.problem or _NO_ANSWER
+        if self._is_momentary():
+            return _MOMENTARY.format(status)
+        return _OF_ANOTHER if "active run" in said else ""
+
+    def _is_momentary(self) -> bool:
+        """Whether an SDK would ask again."""
+        status = self._exchange.status
+        return status == 0 or status >= 500 or status in _AGAIN
+
+
+def _until_rest(exchange: Exchange) -> float | None:
+    """When the last event came that tells something; the end may be read much later.
+
+    A program that answers a function call inside of a stream reads the rest of it afterwards.
+    """
+    told = [each.seconds for each in exchange.events or () if each.event.name != "done"]
+    return told[-1] if told else exchange.seconds
 
 
 def kind_of(step: Json) -> str:

@@ -8,27 +8,21 @@ is unknown. Knows the calls of the Assistants API, no form of recording.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
-from shim.compare.observed import Observed
+from shim.compare.observed import Observed, Refused
 from shim.compare.runs import definition_of, without_empty
-from shim.compare.timeline import Entry, Gone, Ran, Reading, Said, Timeline, plain
+from shim.compare.timeline import Entry, Gone, Reading, Said, Timeline, plain
 from shim.core.routes import Matched, match
 from shim.core.wire import Json
-from shim.native.cases import ERROR, Outcome
 from shim.native.exchanges import Exchange
-from shim.native.outcomes import error_of
 
 __all__ = ["Assistants", "Key", "Recorded", "routed", "thread_of"]
 
 Key = tuple[float, int]
 """When an exchange began, and its number: what orders exchanges."""
 
-_OF_ANOTHER = "it was refused because of another run"
-_NO_ANSWER = "the server did not answer"
-_MOMENTARY = "the server could not answer ({0})"
 _BEGUN_BEFORE = "what was said in the thread before the recording began is not told"
-_AGAIN = frozenset({408, 409, 429})
 
 
 def thread_of(exchange: Exchange, matched: Matched) -> str:
@@ -75,11 +69,13 @@ class Recorded:
         self._thread_id = thread_id
         self._assistants = assistants
         self._source = source
-        self._entries: list[Said | Gone | Observed | _Refused] = []
+        self._entries: list[Said | Gone | Observed | Refused] = []
         self._runs: dict[str, Observed] = {}
         self._messages: dict[str, Json] = {}
         self._added: list[Json] = []
         self._resources: Json = {}
+        self._pages: list[list[str]] = []
+        self._others: list[Said] = []
         self._made_here = self._seen_whole = False
 
     def take(self, exchange: Exchange, matched: Matched, key: Key) -> None:
@@ -138,7 +134,7 @@ class Recorded:
         assistant = self._assistants.at(str(body.get("assistant_id")), key)
         shown = [s for s in exchange.shown() if s.get("object") == "thread.run"]
         if not exchange.ok or not shown:
-            refused = _Refused(params, assistant, exchange, self._resources)
+            refused = Refused(params, assistant, exchange, self._resources)
             self._entries.append(refused)
             return
         run = Observed(params=params, assistant=assistant, resources=self._resources)
@@ -175,14 +171,15 @@ class Recorded:
         """Messages were listed: for some runs all that they said, or the latest."""
         shown, query = list(exchange.shown()), dict(exchange.query)
         whole = not (exchange.answer or {}).get("has_more") and "before" not in query
-        asked = query.get("run_id")
+        asked, falls = query.get("run_id"), query.get("order", "desc") == "desc"
+        ids = [str(each.get("id")) for each in shown]
+        self._pages.append(ids[::-1] if falls else ids)
         self._seen_whole |= whole and asked is None
         for run_id, run in self._runs.items():
             if asked in {None, run_id} and run.ended:
                 own = sum(_is_by(each, run_id) for each in shown)
                 rest = (each for each in shown if not _is_by(each, run_id))
                 older = any((each.get("created_at") or 0) <= run.created_at for each in rest)
-                falls = query.get("order", "desc") == "desc"
                 if whole or (falls and older and (own or "after" not in query)):
                     run.messages_known = True
                 elif own and falls and "after" not in query:
@@ -205,7 +202,6 @@ class Recorded:
         known = {each.id for each in self._entries if isinstance(each, Said)}
         nameless = [e for e in self._entries if isinstance(e, Said) and not e.id]
         added = [plain(each) for each in self._added]
-        self._others: list[Said] = []
         for message_id, message in self._messages.items():
             if message_id in known or any(_is_by(message, run) for run in self._runs):
                 continue
@@ -228,14 +224,28 @@ class Recorded:
             run.assistant = self._assistants.first(run.assistant_id)
             run.resources = self._resources
         others: list[Said | Observed] = [*self._others, *runs]
-        for other in sorted(
-            others, key=lambda one: (one.created_at or 0, isinstance(one, Observed))
-        ):
-            place = next(
-                (n for n, each in enumerate(self._entries) if _is_later(each, other)),
-                len(self._entries),
-            )
-            self._entries.insert(place, other)
+        ranks = {one: rank for page in self._pages for rank, one in enumerate(page)}
+        for other in sorted(others, key=lambda one: (one.created_at or 0, _rank(one, ranks))):
+            self._entries.insert(self._place(other), other)
+
+    def _place(self, other: Said | Observed) -> int:
+        """Where something is put: before what a list shows after it, else where its time says."""
+        own = other.id if isinstance(other, Said) else ""
+        for page in self._pages:
+            if own in page:
+                places = (self._placed(each) for each in page[page.index(own) + 1 :])
+                if (place := next((p for p in places if p is not None), None)) is not None:
+                    return place
+        later = (n for n, each in enumerate(self._entries) if _is_later(each, other))
+        return next(later, len(self._entries))
+
+    def _placed(self, message_id: str) -> int | None:
+        """Where a message is, or the run that said it."""
+        said_by = self._runs.get(str(self._messages.get(message_id, {}).get("run_id")))
+        for number, entry in enumerate(self._entries):
+            if entry is said_by or (isinstance(entry, Said) and entry.id == message_id):
+                return number
+        return None
 
     def _told(self) -> Iterator[Entry]:
         entries = self._entries
@@ -243,7 +253,7 @@ class Recorded:
             match entry:
                 case Observed():
                     yield entry.ran()
-                case _Refused() if not entry.repeated(entries[number + 1 :]):
+                case Refused() if not entry.repeated(entries[number + 1 :]):
                     yield entry.ran()
                 case Said() | Gone():
                     yield entry
@@ -255,47 +265,6 @@ _RUNS = frozenset({"runs.create", "runs.create_with_thread"})
 _NOT_PARAMS = frozenset({"assistant_id", "stream", "thread", "tool_resources"})
 
 
-class _Refused:
-    """A run that was asked for, and of which none came."""
-
-    def __init__(
-        self, params: Json, assistant: Json | None, exchange: Exchange, resources: Json
-    ) -> None:
-        self.params = params
-        self._assistant = assistant
-        self._exchange = exchange
-        self._resources = resources
-
-    def repeated(self, later: Sequence[object]) -> bool:
-        """Whether the same is asked for next, as SDKs do after what may be a moment's failure."""
-        following = next((e for e in later if isinstance(e, _Refused | Observed)), None)
-        return bool(self._why()) and following is not None and following.params == self.params
-
-    def ran(self) -> Ran:
-        """The refusal as a turn."""
-        exchange = self._exchange
-        error = (exchange.answer or {}).get("error")
-        told = error_of(error) if isinstance(error, dict) else str(error or exchange.problem)
-        words = f"{exchange.status} to {exchange.method} {exchange.path}: {told}"
-        return Ran(
-            assistant=self._assistant or {},
-            params=self.params,
-            outcome=Outcome(status=ERROR, error=words, seconds=exchange.seconds),
-            why=self._why(),
-            resources=self._resources,
-            name=str(exchange.asked.get("assistant_id") or ""),
-        )
-
-    def _why(self) -> str:
-        """Why it tells nothing of how the server answers."""
-        status, said = self._exchange.status, str(self._exchange.answer or "")
-        if status == 0 or self._exchange.ok:
-            return self._exchange.problem or _NO_ANSWER
-        if status >= 500 or status in _AGAIN:
-            return _MOMENTARY.format(status)
-        return _OF_ANOTHER if "active run" in said else ""
-
-
 def _is_by(message: Json, run_id: str) -> bool:
     """Whether a message is what a run said."""
     return message.get("run_id") == run_id and message.get("role") == "assistant"
@@ -303,6 +272,11 @@ def _is_by(message: Json, run_id: str) -> bool:
 
 def _alike(asked: Json, shown: Json) -> bool:
     return (asked.get("role"), asked.get("content")) == (shown.get("role"), shown.get("content"))
+
+
+def _rank(one: Said | Observed, ranks: Mapping[str, int]) -> int:
+    """The order of what is of one second: messages as lists show them, then runs."""
+    return ranks.get(one.id, 0) if isinstance(one, Said) else len(ranks)
 
 
 def _is_later(entry: object, other: Said | Observed) -> bool:

@@ -120,7 +120,9 @@ def pairs_in(folder: Path) -> list[Pair]:
     for case in read_cases_in(folder):
         for turn in case.turns:
             a, b = (tuple(answers.get((case.id, turn.number, x), ())) for x in "ab")
-            why = "" if a and b else "the comparison did not come to this turn"
+            if turn.why and not b and turn.recorded is not None:
+                a = (turn.recorded,)
+            why = "" if a and b else turn.why or "the comparison did not come to this turn"
             pairs.append(Pair(case=case, turn=turn, a=a, b=b, why=why))
     return pairs
 
@@ -197,6 +199,11 @@ def _case(
     for turn in case.turns:
         if stop.is_set():
             break
+        if turn.why and not (plan.a.asks and plan.b.asks):
+            told = () if turn.recorded is None else (turn.recorded,)
+            pairs.append(Pair(case=case, turn=turn, a=told, why=turn.why))
+            step(pairs[-1])
+            continue
         history = list(case.history(turn, reference))
         a = _answers(plan.a, "a", plan.times_a, (case, turn, history), kept)
         if a:

@@ -57,11 +57,18 @@ def completed(reading: Reading, assistant: Json | None) -> Reading:
     if assistant is None:
         return reading
     cases = tuple(
-        case if case.assistant.get("model") else case.model_copy(update={"assistant": assistant})
-        for case in reading.cases
+        case if case.assistant.get("model") else _with(case, assistant) for case in reading.cases
     )
     kept = tuple(each for each in reading.left_out if each[1] != NO_ASSISTANT)
     return Reading(cases, kept)
+
+
+def _with(case: Case, assistant: Json) -> Case:
+    turns = tuple(
+        turn.model_copy(update={"why": ""}) if turn.why == NO_ASSISTANT else turn
+        for turn in case.turns
+    )
+    return case.model_copy(update={"assistant": assistant, "turns": turns})
 
 
 class _Once:

@@ -119,6 +119,7 @@ class _Part:
                 params=ran.params,
                 outputs=ran.outputs,
                 recorded=ran.outcome,
+                why=ran.why or self._of_all(),
             )
         )
 
@@ -135,6 +136,10 @@ class _Part:
             strata=strata_of(first.assistant, first.name),
         )
 
+    def _of_all(self) -> str:
+        """Why none of its turns can be compared."""
+        return self._timeline.why or ("" if self._first.assistant.get("model") else NO_ASSISTANT)
+
     def told(self) -> list[Json]:
         """All that stands in the thread after it."""
         case = self.case()
@@ -142,10 +147,8 @@ class _Part:
 
     def left_out(self, case: Case) -> Iterator[tuple[str, str]]:
         """What of it cannot be compared."""
-        if not case.assistant.get("model"):
-            yield case.id, NO_ASSISTANT
-        if self._timeline.why:
-            yield case.id, self._timeline.why
+        if self._of_all():
+            yield case.id, self._of_all()
         for number, why in self._why:
             yield f"{case.id}/{number}", why
 

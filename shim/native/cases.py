@@ -149,7 +149,8 @@ class Turn(_Plain):
     `asked` are messages (`role`, `content`, `attachments`) that came since the run before. `params`
     are those of the run, without assistant and stream. `outputs` are the function calls for which
     outputs are known, by name and arguments. `expect` is what a case file asks of the answer.
-    `recorded` is what came of it where it was recorded.
+    `recorded` is what came of it where it was recorded, and `why` tells why nothing can be compared
+    with that, if so.
     """
 
     number: int
@@ -158,6 +159,7 @@ class Turn(_Plain):
     outputs: tuple[FunctionCall, ...] = ()
     expect: Json = Field(default_factory=dict)
     recorded: Outcome | None = None
+    why: str = ""
 
 
 class Case(_Plain):
