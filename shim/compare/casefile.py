@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shim.compare.expectations import check_expectations
 from shim.core.wire import Json, decode_json
 from shim.errors import SettingsError
 from shim.native.cases import Case, Turn
@@ -131,7 +132,8 @@ class _Reader:
         if isinstance(given, str):
             given = {"ask": given}
         self.check(place, given, _OF_TURNS)
-        asked = given.get("asked") or [given["ask"]] if "ask" in given else given.get("asked") or ()
+        check_expectations(given.get("expect") or {}, f"{self._path}: {place}")
+        asked = [given["ask"]] if "ask" in given else given.get("asked") or ()
         try:
             return Turn(
                 number=number,
