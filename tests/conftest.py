@@ -10,20 +10,29 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
+import certifi
 import pytest
 
 _OURS = ("SHIM_", "OPENAI_", "AZURE_OPENAI_")
 _FOR_TESTS = ("SHIM_RECORDINGS", "SHIM_TEST_")
+_END = "-----END CERTIFICATE-----\n"
 
 
 @pytest.fixture(autouse=True, scope="session")
 def bare_environment(tmp_path_factory):
-    """No key, address or database of whoever runs the tests is seen by them."""
+    """No key, address or database of whoever runs the tests is seen by them.
+
+    Each client of the SDK reads all certificates of authorities that it would trust, which takes
+    longer than most of the calls here; no test trusts any, and one is read as if it were all.
+    """
     with pytest.MonkeyPatch.context() as environment:
         for name in list(os.environ):
             if name.startswith(_OURS) and not name.startswith(_FOR_TESTS):
                 environment.delenv(name)
         environment.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition(_END)
+        (trusted := tmp_path_factory.mktemp("trusted") / "one.pem").write_text(first + end)
+        environment.setenv("SSL_CERT_FILE", str(trusted))
         yield
 
 

@@ -16,7 +16,8 @@ import pytest
 
 pytest.register_assert_rewrite("contract_events", "contract_api")
 
-from contract_api import LANES, Api, Runner  # noqa: E402 - after the line above
+from contract_api import Api, Runner  # noqa: E402 - after the line above
+from contract_lanes import LANES, STREAMS, WAYS  # noqa: E402
 
 DEPRECATED = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 """All that the SDK says of `assistants` since 2.16, and no news here."""
@@ -25,6 +26,19 @@ DEPRECATED = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 def pytest_itemcollected(item):
     """Let the SDK deprecate what this suite is about."""
     item.add_marker(DEPRECATED)
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test on each lane; one that takes runs further, in each of the lane's ways."""
+    if "api" not in metafunc.fixturenames or hasattr(metafunc.module, "api"):
+        return
+    for fixture, ways in (("runner", WAYS), ("streamer", STREAMS)):
+        if fixture in metafunc.fixturenames:
+            both = [(lane, way) for lane in LANES for way in lane.ways if way in ways]
+            names = [f"{lane}-{way}" for lane, way in both]
+            metafunc.parametrize(("api", fixture), both, indirect=True, ids=names)
+            return
+    metafunc.parametrize("api", LANES, indirect=True, ids=str)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,7 +52,7 @@ def pytest_pyfunc_call(pyfuncitem):
     return True
 
 
-@pytest.fixture(params=LANES, ids=str)
+@pytest.fixture
 def api(request):
     """A client of some colour before an embedded upstream of its own."""
     lane = request.param
@@ -69,13 +83,13 @@ def servers(request, tmp_path_factory):
         yield lambda lane: begun(lane.database, lane.workers)
 
 
-@pytest.fixture(params=["polled", "streamed", "helped"])
+@pytest.fixture
 def runner(request, api):
     """A way to take runs further: by polling, by a stream of events, by the SDK's stream helper."""
     return Runner(api, request.param)
 
 
-@pytest.fixture(params=["streamed", "helped"])
+@pytest.fixture
 def streamer(request, api):
     """The same without polling, which has to wait a second between two looks at the upstream."""
     return Runner(api, request.param)

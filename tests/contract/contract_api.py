@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import os
 import time
-from dataclasses import dataclass
-from itertools import product
 
 import openai
 from contract_either import Either
 from contract_events import check_order, recorded
+from contract_lanes import LANES
 from contract_mirror import conversations, said_by_conversation, said_by_thread
 from documented import Watched
 
@@ -25,9 +23,8 @@ from shim import drive
 from shim.offline import Offline
 from shim.settings import Settings, wire
 
-__all__ = ["LANES", "SDK", "Api", "Lane", "Runner", "message_of"]
+__all__ = ["Api", "Runner", "message_of"]
 
-SDK = tuple(int(part) for part in openai.__version__.split(".")[:2])
 _URL = "https://api.openai.com/v1"
 POLL = 0.01
 """Seconds between two looks at a run."""
@@ -35,70 +32,6 @@ POLL = 0.01
 _WORKING = ("queued", "in_progress", "cancelling")
 
 
-@dataclass(frozen=True)
-class Lane:
-    """A colour, where conversations are kept, the HTTP library under the SDK, and the door.
-
-    The door is the client itself, unless there are `workers`: then it is a server of that many.
-
-    `unstored` keeps them here and lets the upstream store nothing, so that runs that are polled go
-    on in this process and not in the upstream's background.
-    """
-
-    colour: str
-    conversations: str
-    http: str
-    workers: int = 0
-    database: str = "sqlite"
-
-    @property
-    def in_file(self):
-        """Some lanes keep their threads in a file, the others in memory."""
-        kept = (self.colour, self.conversations)
-        return self.database == "sqlite" and kept in (("sync", "local"), ("async", "upstream"))
-
-    def __str__(self):
-        if self.workers:
-            return f"{self.colour}-server-{self.database}-{self.workers}"
-        legacy = "-legacy" if (SDK[0] >= 3) != (self.http == "httpx2") else ""
-        server = "-postgres" if self.database == "postgres" else ""
-        return f"{self.colour}-{self.conversations}{legacy}{server}"
-
-
-def _lanes():
-    """Both colours, with and without conversations, and the server at the end, by plain clients.
-
-    Openai 3 takes clients of old httpx too.
-    """
-    pairs = list(product(("sync", "async"), ("upstream", "local")))
-    if SDK[0] < 3:
-        old = [Lane(*pair, "httpx") for pair in [*pairs, ("sync", "unstored")]]
-        return [*old, *_served("httpx", ("sync",))]
-    legacy = [Lane("sync", "upstream", "httpx"), Lane("async", "unstored", "httpx")]
-    server = Lane("async", "upstream", "httpx2", database="postgres")
-    return [
-        *(Lane(*pair, "httpx2") for pair in pairs),
-        *legacy,
-        server,
-        *_served("httpx2", ("sync", "async")),
-    ]
-
-
-def _served(http, colours):
-    """Servers reached by plain clients: the smallest and the largest, or all where that is asked.
-
-    An older SDK is not kept waiting for PostgreSQL.
-    """
-    if os.environ.get("SHIM_TEST_SERVERS") == "all":
-        pairs = list(product(colours, product(("sqlite", "postgres"), (1, 2))))
-    else:
-        pairs = list(zip(colours, (("sqlite", 1), ("postgres", 2)), strict=False))
-    return [
-        Lane(colour, "upstream", http, workers, database) for colour, (database, workers) in pairs
-    ]
-
-
-LANES = _lanes()
 HTTP = {lane.http: importlib.import_module(lane.http) for lane in LANES}
 """Loaded before any test: the SDK looks into a module of that name, be it half loaded."""
 

@@ -6,7 +6,7 @@ import json
 
 import openai
 import pytest
-from contract_api import SDK
+from contract_lanes import SDK
 from contract_tools import WEATHER, pending
 
 

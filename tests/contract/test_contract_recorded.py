@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from contract_api import LANES, Api, Runner
+from contract_api import Api, Runner
 from contract_events import check_order, recorded
+from contract_lanes import LANES
 from recorded_responses import ENDED, FOLDER, Body, Recording, bodies, streams
 
 from shim.offline import Offline, Refuse

@@ -17,7 +17,7 @@ from generated import requests
 from sent import named
 from stored import EngineStored, ServerStored
 
-WANTED = int(os.environ.get("SHIM_TEST_REQUESTS", "3000"))
+WANTED = int(os.environ.get("SHIM_TEST_REQUESTS", "2000"))
 FIRST = int(os.environ.get("SHIM_TEST_SEED", "0"))
 AT_ONCE = 8
 """How many requests at most follow each other before the store is put back."""
