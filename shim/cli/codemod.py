@@ -21,7 +21,7 @@ def command(*, path: Path, writes: bool, reverse: bool) -> None:
     """Let the clients below PATH that reach Assistants calls be imported from shim.
 
     Shows a diff, and the reasons on standard error; changes files with --write alone. Exits with 1
-    where a file that matters is left as it is.
+    where something that matters is left.
     """
     try:
         from shim.migrate import codemod
@@ -48,7 +48,7 @@ def _show(found: Changes, *, done: bool) -> None:
     for each in found.changes:
         click.echo(f"{each.path}: {each.why}", err=True)
     for name, why in found.left:
-        click.echo(f"{name}: left as it is: {why}", err=True)
+        click.echo(f"{name}: left: {why}", err=True)
     count = len(found.changes)
     files = f"{count} file{'' if count == 1 else 's'}"
     verb = "changed" if done else "to change; --write changes them"

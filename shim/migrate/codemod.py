@@ -21,6 +21,9 @@ from shim.migrate.scan import read_tree
 
 __all__ = ["Change", "Changes", "changes", "forget", "reversed_changes", "write"]
 
+_Rewrite = Callable[[str, str], str]
+"""Makes a text, or a part of a whole, anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -109,27 +112,31 @@ def _homes(clients: Clients, path: str, facts: Facts) -> Iterator[str]:
             yield home[0]
 
 
-def _mover(facts: Facts) -> Callable[[str], str]:
+def _mover(facts: Facts) -> _Rewrite:
     litellm = any(site.client == "litellm" for site in facts.litellm)
     is_star = any(each.name == "*" and each.module == "openai" for each in facts.imports)
     star = sorted(facts.used & vocabulary.CLIENTS) if is_star else ()
-    return lambda text: rewriting.moved(text, clients=True, litellm=litellm, star=star)
+
+    def rewrite(text: str, whole: str) -> str:
+        return rewriting.moved(text, clients=True, litellm=litellm, star=star, whole=whole)
+
+    return rewrite
 
 
 def _without_maker(clients: Clients, facts: dict[str, Facts]) -> Iterator[tuple[str, str]]:
     for path, each in facts.items():
-        if any(clients.owner(path, site.client) == "unknown" for site in each.sites):
-            yield (
-                path,
-                "its client is made elsewhere: change the import there, or shim.mount(client)",
-            )
+        open_ones = [s for s in each.sites if clients.owner(path, s.client) == "unknown"]
+        if open_ones:
+            lines = ", ".join(dict.fromkeys(str(site.line) for site in open_ones))
+            cure = "change the import there, or shim.mount(client)"
+            yield path, f"the client of line {lines} is made elsewhere: {cure}"
 
 
-def _change(found: Changes, name: str, why: str, rewrite: Callable[[str], str]) -> None:
+def _change(found: Changes, name: str, why: str, rewrite: _Rewrite) -> None:
     try:
         before = _text(found.root / name)
         is_notebook = name.endswith(".ipynb")
-        after = _in_notebook(before, rewrite) if is_notebook else rewrite(before)
+        after = _in_notebook(before, rewrite) if is_notebook else rewrite(before, before)
     except rewriting.CannotRewrite as error:
         found.left.append((name, str(error)))
         return
@@ -137,16 +144,16 @@ def _change(found: Changes, name: str, why: str, rewrite: Callable[[str], str]) 
         found.changes.append(Change(name, before, after, why))
 
 
-def _in_notebook(text: str, rewrite: Callable[[str], str]) -> str:
+def _in_notebook(text: str, rewrite: _Rewrite) -> str:
     """The same in each cell of a notebook; a cell that does not parse is left."""
     try:
         book = notebooks.opened(text)
     except notebooks.NotANotebook as error:
         raise rewriting.CannotRewrite(str(error)) from error
-    codes = {}
-    for number in book.cells():
+    codes, whole = {}, book.code()[0]
+    for number in book.readable():
         source = book.source(number)
-        if "import" in source and (new := rewrite(source)) != source:
+        if (new := rewrite(source, whole)) != source:
             codes[number] = new
     if not codes:
         return text
@@ -185,8 +192,12 @@ def reversed_changes(path: Path) -> Changes:
         if after is not None:
             found.changes.append(Change(name, _text(each), after, "as the record has it"))
         elif re.search(r"\bshim\b", text):
-            _change(found, name, "it imports from shim", rewriting.moved_back)
+            _change(found, name, "it imports from shim", _moved_back)
     return found
+
+
+def _moved_back(text: str, whole: str) -> str:  # noqa: ARG001 - each statement for itself
+    return rewriting.moved_back(text)
 
 
 def forget(found: Changes) -> None:

@@ -54,6 +54,11 @@ class Notebook:
         found = ((number, _why_broken(self.source(number))) for number in self.cells())
         return [(number, why) for number, why in found if why]
 
+    def readable(self) -> list[int]:
+        """The cells that Python understands."""
+        broken = {number for number, _ in self.broken()}
+        return [number for number in self.cells() if number not in broken]
+
     def code(self) -> tuple[str, list[int]]:
         """All Python of the notebook, magics masked, and the file's line of each of its lines.
 
@@ -62,8 +67,7 @@ class Notebook:
         lines: list[str] = []
         places: list[int] = []
         position = 0
-        broken = {number for number, _ in self.broken()}
-        for number in (each for each in self.cells() if each not in broken):
+        for number in self.readable():
             for line in masked(_source(self.value["cells"][number])).splitlines():
                 written = json.dumps(unmasked(line))[1:-1]
                 found = self.text.find(written, position) if written.strip() else -1

@@ -48,13 +48,16 @@ class CannotRewrite(Exception):
     """Why a file is left as it is."""
 
 
-def moved(text: str, *, clients: bool, litellm: bool, star: Sequence[str] = ()) -> str:
+def moved(
+    text: str, *, clients: bool, litellm: bool, star: Sequence[str] = (), whole: str = ""
+) -> str:
     """The text with imports of clients, and of LiteLLM's functions, from shim.
 
-    `star` names the classes that the file has by `from openai import *`.
+    `star` names the classes that the file has by `from openai import *`; `whole` is all that runs
+    with the text, where it is a part, as a notebook's cell is.
     """
     module = _parsed(text)
-    names = _names(text)
+    names = _names(whole or text)
     sources = [_Source("openai", _SDK, vocabulary.CLIENT_MODULES)] if clients else []
     sources += [_Source("litellm", vocabulary.LITELLM, frozenset({"litellm"}))] if litellm else []
     for source in sources:

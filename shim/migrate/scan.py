@@ -35,6 +35,8 @@ __all__ = ["Read", "read_tree", "scan"]
 _PYTHON = frozenset({".py", ".pyi", ".pyw", ".ipynb"})
 _SETTINGS = frozenset({".env", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".json"})
 
+_CATALOGUE = 8
+"""A setting with more models than this lists what there is."""
 
 _TELLING = re.compile(
     r"openai|litellm|shim|assistant|thread|beta|asst_|vs_|file-|gpt-", re.IGNORECASE
@@ -239,7 +241,7 @@ def _nodes(read: Read) -> Iterator[Finding]:
 def _texts(read: Read, today: date, *, is_setting: bool) -> Iterator[Finding]:
     for found in traits.ids(read.code):
         yield Finding("hard-coded-id", read.path, read.line(found.line), found.column, found.text)
-    for found in traits.models(read.code) if read.concerns or is_setting else ():
+    for found in _models(read, is_setting=is_setting):
         ends = models.ending(found.text)
         if ends is None:
             continue
@@ -249,6 +251,15 @@ def _texts(read: Read, today: date, *, is_setting: bool) -> Iterator[Finding]:
         rule = "ended-model" if past else "ending-model"
         cure = f"{words}; name another, or map it with SHIM_MODELS"
         yield Finding(rule, read.path, read.line(found.line), found.column, found.text, None, cure)
+
+
+def _models(read: Read, *, is_setting: bool) -> list[traits.Found]:
+    """The models of a file that concerns the API, or of a setting; a catalogue chooses none."""
+    if not read.concerns and not is_setting:
+        return []
+    found = list(traits.models(read.code))
+    is_list = not read.concerns and len({each.text for each in found}) > _CATALOGUE
+    return [] if is_list else found
 
 
 def _is_setting(path: str) -> bool:

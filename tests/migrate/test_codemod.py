@@ -193,3 +193,33 @@ def test_status_counts(tmp_path):
 
     assert totals == {"openai": 1, "unknown": 0, "other languages": 1, "shim": 2, "native": 1}
     assert "3 of 4 calls in Python have moved (75 %)." in table.output
+
+
+def test_a_notebook_is_one_program(tmp_path):
+    """What a cell imports and another uses is seen; a cell that does not parse is named."""
+    cells = ("import openai", "client = openai.OpenAI()", "def f(:\n", CALL)
+    other = ("import openai", "print(openai.__version__)", "client = openai.OpenAI()", CALL)
+    (tmp_path / "whole.ipynb").write_text(trees.notebook(*cells), encoding="utf-8")
+    (tmp_path / "named.ipynb").write_text(trees.notebook(*other), encoding="utf-8")
+
+    result = trees.shim("codemod", tmp_path, "--write")
+
+    assert '"import shim as openai"' in (tmp_path / "whole.ipynb").read_text(encoding="utf-8")
+    named = (tmp_path / "named.ipynb").read_text(encoding="utf-8")
+    assert '"import openai\\n"' in named
+    assert '"import shim"' in named
+    assert '"client = shim.OpenAI()"' in named
+    assert "whole.ipynb: left: it does not parse: cell 3: " in result.output
+    assert result.exit_code == 1
+
+
+def test_a_client_that_is_nowhere_made_is_named_with_its_line(tmp_path):
+    """A file may be changed and yet have a call whose client is not in the tree."""
+    calls = "openai.beta.threads.create()\nother.beta.threads.create()\n"
+    code = f"import openai\nfrom given import other\n{calls}"
+    (tmp_path / "app.py").write_text(code, encoding="utf-8")
+
+    result = trees.shim("codemod", tmp_path)
+
+    assert "+import shim as openai" in result.output
+    assert "app.py: left: the client of line 4 is made elsewhere" in result.output

@@ -165,3 +165,14 @@ def test_recordings_and_bundles_are_not_read(tmp_path):
     (tmp_path / "app.js").write_text(call + "\n", encoding="utf-8")
 
     assert [each[0] for each in trees.found(tmp_path)] == ["app.js"]
+
+
+def test_a_catalogue_of_models_is_no_setting(tmp_path):
+    """A file of settings chooses a model; one that lists them all has nothing to change."""
+    ended = ("gpt-4", "gpt-4-32k", "gpt-4-0314", "gpt-4-turbo", "o1-mini", "o1-preview", "o1")
+    names = [*ended, "gpt-3.5-turbo", "chatgpt-4o-latest"]
+    (tmp_path / "models.json").write_text(json.dumps(names), encoding="utf-8")
+    (tmp_path / "config.json").write_text('{"model": "gpt-4"}', encoding="utf-8")
+    trees.write(tmp_path, app_DOT_js="openai.beta.threads.create();\n")
+
+    assert [each[0] for each in trees.found(tmp_path, "ended-model")] == ["config.json"]
