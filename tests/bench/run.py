@@ -24,6 +24,7 @@ from bench_databases import databases
 from bench_imports import first_call, imports
 from bench_rounds import Row
 from bench_server import server
+from bench_shadow import shadow
 from bench_streams import streams
 from bench_turns import turns
 
@@ -42,6 +43,11 @@ BENCHES: dict[str, tuple[Bench, dict[str, Any], dict[str, Any]]] = {
         server,
         {"rounds": 2, "streams": 500, "delay": 10.0, "pace": 50, "alone": 30},
         {"rounds": 1, "streams": 3, "delay": 0.1, "pace": 100, "alone": 1},
+    ),
+    "shadow": (
+        shadow,
+        {"rounds": 7, "runs": 120, "talkers": 6, "delay": 0.1},
+        {"rounds": 1, "runs": 2, "talkers": 1, "delay": 0.0},
     ),
 }
 """Each bench, its sizes, and the sizes with which it only shows that it runs."""
