@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shim.core.wire import Event, Json, encode_compact
+from shim.core.wire import Event, Json, decode_json, encode_compact
 
 __all__ = [
     "KEPT_OF_ANSWERS",
@@ -32,6 +32,7 @@ __all__ = [
     "exchange_of",
     "line_of",
     "telling",
+    "untold",
 ]
 
 VERSION = 1
@@ -108,6 +109,12 @@ class Exchange:
 def line_of(told: Json) -> bytes:
     """The line of an exchange that is told as a JSON object."""
     return encode_compact({_KEY: VERSION, **told}) + b"\n"
+
+
+def untold(line: bytes) -> Json:
+    """What `line_of` was told."""
+    told: Json = decode_json(line)
+    return {key: value for key, value in told.items() if key != _KEY}
 
 
 def exchange_of(told: Any, place: str = "") -> Exchange:

@@ -15,10 +15,10 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from shim.core.wire import Call, Event, Handler, Json, Reply, decode_json, encode_compact
+from shim.core.wire import Call, Event, Handler, Json, Reply, decode_json
 from shim.errors import ApiError, Unreachable
 from shim.native.appending import Lines
-from shim.native.exchanges import KEPT_OF_ANSWERS, line_of
+from shim.native.exchanges import KEPT_OF_ANSWERS, line_of, untold
 from shim.native.forward import LANE
 from shim.native.redaction import Redaction
 from shim.upstream.events import NamedEventParser
@@ -171,27 +171,23 @@ class Recorder:
     def _line(self, told: _Told) -> bytes | None:
         """The line of an exchange, without secrets; None where it is not to be written."""
         exchange = told.exchange(self._lane)
-        exchange = self._without_secrets(exchange, told.call)
-        if self._hook is not None:
-            try:
-                changed = self._hook(exchange)
-                line = None if changed is None else line_of(changed)
-            except Exception as error:  # noqa: BLE001 - the user's own code
-                self._tell_hook(error)
-                return None
-            return line
-        return line_of(exchange)
+        line = line_of(exchange)
+        redaction = Redaction([*self._secrets, *keys_of(told.call)])
+        events = [data for _, _, data in exchange.get("events") or ()]
+        hidden = redaction.needed(line.decode("utf-8", "replace"))
+        if hidden or redaction.needed_in_pieces(events):
+            exchange = _without_secrets(exchange, redaction)
+            line = line_of(exchange)
+        return line if self._hook is None else self._hooked(self._hook, line)
 
-    def _without_secrets(self, exchange: Json, call: Call) -> Json:
-        """A copy of the exchange; events' data are others' objects, and stay as they are."""
-        redaction = Redaction([*self._secrets, *keys_of(call)])
-        text = encode_compact(exchange)
-        copy: Json = decode_json(text)
-        pieces = [data for _, _, data in copy.get("events") or ()]
-        redaction.pieces(pieces)
-        if redaction.needed(text.decode("utf-8", "replace")):
-            copy = redaction.value(copy)
-        return {**copy, "removed": redaction.removed} if redaction.removed else copy
+    def _hooked(self, hook: Hook, line: bytes) -> bytes | None:
+        """What the user's own code makes of a copy of the exchange."""
+        try:
+            changed = hook(untold(line))
+            return None if changed is None else line_of(changed)
+        except Exception as error:  # noqa: BLE001 - the user's own code
+            self._tell_hook(error)
+            return None
 
     def _tell_hook(self, error: Exception) -> None:
         if not self._hook_failed:
@@ -274,6 +270,14 @@ class _Told:
         told = [[round(at - self.began, 6), event.name, event.data] for at, event in events]
         self.aborted = not (told and told[-1][1] in {"done", "error"})
         return {"events": told}
+
+
+def _without_secrets(exchange: Json, redaction: Redaction) -> Json:
+    """A copy without secrets: the objects of an answer are others', and stay as they are."""
+    copy = untold(line_of(exchange))
+    redaction.pieces([data for _, _, data in copy.get("events") or ()])
+    copy = redaction.value(copy)
+    return {**copy, "removed": redaction.removed} if redaction.removed else copy
 
 
 def _parsed(pieces: Iterable[tuple[float, bytes]]) -> Iterable[tuple[float, Event]]:
