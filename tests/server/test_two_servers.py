@@ -16,6 +16,8 @@ from talkers import FINAL, WEATHER, Talker, reached
 
 TALKERS = 12
 KILLS = 4
+MOST_KILLS = 12
+"""On a busy machine the first kills may find no stream to break."""
 ABANDONED = "The process that worked on this run ended"
 DELTA = "thread.message.delta"
 
@@ -157,11 +159,10 @@ def test_a_stream_at_one_server_is_cancelled_at_the_other(two):
 @pytest.mark.parametrize("dialect", ["openai", "generic"])
 def test_servers_are_killed_under_load(two, begin, upstream, rows):
     """No run is stuck, and no message lost or doubled, however often one of them is killed."""
-    talkers, told = stormed(two, begin, Served.kill)
+    talkers, told = stormed(two, begin, Served.kill, until=_felt)
 
     wait_until(lambda: rows("SELECT * FROM outbox") == [])
-    assert sum(talker.doubts for talker in talkers) > 0
-    assert sum(talker.broken for talker in talkers) > 0
+    assert _felt(talkers)
     assert_ended(rows, talkers)
     asked = Counter(_last_of(post) for post in upstream.posts())
     for talker, thread in zip(talkers, told, strict=True):
@@ -184,7 +185,12 @@ def test_servers_are_stopped_in_turn_under_load(two, begin, upstream, rows):
     assert_mirrored(rows, upstream, told)
 
 
-def stormed(two, begin, end):
+def _felt(talkers):
+    """Whether calls got no answer, and streams broke."""
+    return any(talker.doubts for talker in talkers) and any(talker.broken for talker in talkers)
+
+
+def stormed(two, begin, end, until=lambda talkers: True):
     """Talkers, and what their threads say, after `end` was done to the servers again and again."""
 
     async def doing(http, assistant):
@@ -192,7 +198,9 @@ def stormed(two, begin, end):
         talkers = [Talker(http, roots, assistant, f"t{number}") for number in range(TALKERS)]
         talking = [asyncio.create_task(talker.talk(stop)) for talker in talkers]
         try:
-            for number in range(KILLS):
+            for number in range(MOST_KILLS):
+                if number >= KILLS and until(talkers):
+                    break
                 await asyncio.sleep(1.5)
                 await asyncio.to_thread(_end_and_begin_again, two, number % 2, begin, end)
             await asyncio.sleep(1.0)
@@ -237,7 +245,7 @@ def assert_ended(rows, talkers):
     """Every run has ended; those that failed were killed before their response had an id."""
     ends = Counter(status for (status,) in rows("SELECT status FROM runs"))
     assert ends.keys() <= {"completed", "failed"}, ends
-    assert ends["failed"] <= KILLS * TALKERS
+    assert ends["failed"] <= MOST_KILLS * TALKERS
     assert ends["completed"] > TALKERS
     assert sum(ends.values()) == sum(len(talker.runs) for talker in talkers)
 
