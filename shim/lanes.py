@@ -185,12 +185,15 @@ class Driven:
     def answer(
         self, case: Case, turn: Turn, history: list[Json], sender: Target | None = None
     ) -> Outcome:
-        """What comes of a turn there; a lane without a key of its own goes by its `sender`'s."""
-        driver = self._driver
-        if sender is not None and not self._way.target.headers:
-            headers = fitted(sender.headers, choose(self._way.target.base_url, None))
-            url = self._way.target.base_url if self._spec.has_address else sender.base_url
-            target = Target(url, headers, self._way.target.timeout, sender.tenant)
+        """What comes of a turn there.
+
+        A lane without a key goes by that of its `sender`, if it leads to the same place: a key is
+        never sent to another server than the one it was meant for.
+        """
+        own, driver = self._way.target, self._driver
+        elsewhere = self._spec.has_address and sender is not None and own.root != sender.root
+        if sender is not None and not own.headers and not elsewhere:
+            target = replace(sender, timeout=own.timeout)
             driver = Driver(replace(self._way, target=target))
         return drive.run(driver.answer(case, turn, history))
 

@@ -7,9 +7,11 @@ import threading
 import time
 
 import pytest
-from driven_place import WEATHER
+from driven_place import WEATHER, asked, case_of
 
+from shim.core.wire import Target
 from shim.errors import SettingsError
+from shim.lanes import LaneSpec, open_driven
 from shim.native.cases import Outcome
 from shim.offline import Offline
 from shim.settings import Settings
@@ -185,3 +187,27 @@ def test_a_shadow_that_cannot_be_is_refused_at_once(shadow, words):
     """The error says what is wrong with the setting."""
     with pytest.raises(SettingsError, match=words):
         Settings(shadow=shadow)
+
+
+@pytest.mark.parametrize("where", ["", ":http://elsewhere.invalid/v1"])
+def test_a_callers_key_goes_nowhere_else(tmp_path, monkeypatch, where):
+    """A lane without a key goes by the caller's at the same server, and by none at another."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    seen = []
+
+    async def answer(_, call):
+        seen.append((call.target.base_url, dict(call.target.headers)))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("shim.settings.Wired.__call__", answer)
+    driven = open_driven(LaneSpec.of(f"shim{where}"), Settings(dialect="openai"))
+    sender = Target(URL, {"authorization": "Bearer sk-callers"})
+
+    driven.answer(case_of(asked("?")), asked("?"), [], sender)
+
+    (sent,) = seen
+    assert sent == (
+        ("http://elsewhere.invalid/v1", {})
+        if where
+        else (URL, {"authorization": "Bearer sk-callers"})
+    )
