@@ -2,19 +2,23 @@
 
     client = over(Playback.of(Path("old.jsonl")))
 
-Calls for the Assistants API are the Handler's, as they would be shim's; all else is refused, unless
-an HTTP client is given that carries it. Knows how a client is made; no call's meaning.
+Calls for the Assistants API are the Handler's, as they would be shim's. So is all else, unless an
+HTTP client is given that carries it: a recording may know files and vector stores, too. Knows how a
+client is made; no call's meaning.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from shim import drive
 from shim.client import AsyncOpenAI, OpenAI, http_module, mount
 from shim.compare.playback import Playback
 from shim.core.ports import Upstream, Workers
-from shim.core.wire import Handler
-from shim.errors import ApiError
+from shim.core.wire import Call, Handler, Reply, Target, encode_event, encode_json
+from shim.doorway import headers_of, refused
+from shim.errors import ShimError, Unreachable
 from shim.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,18 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["over", "over_async"]
 
-_URL = "http://handler.invalid/v1"
+_BASE = "/v1"
+_URL = f"http://handler.invalid{_BASE}"
 _KEY = "no-key"
-_ELSEWHERE = (
-    "{0} {1} is no call of the Assistants API, and this client has nothing but a handler for those."
-)
 
 
 def over(handler: Handler, **options: Any) -> OpenAI:
-    """A client whose Assistants calls a Handler answers; `options` are `OpenAI`'s own."""
+    """A client whose calls a Handler answers; `options` are `OpenAI`'s own."""
     http = http_module()
     if options.get("http_client") is None:
-        options["http_client"] = http.Client(transport=http.MockTransport(_refused(http)))
+        transport = http.MockTransport(_Elsewhere(handler, http).answer)
+        options["http_client"] = http.Client(transport=transport)
     client = OpenAI(**{"api_key": _KEY, "base_url": _URL, **options})
     return mount(client, _settings(), wiring=_wiring(handler))
 
@@ -42,7 +45,8 @@ def over_async(handler: Handler, **options: Any) -> AsyncOpenAI:
     """The same for `AsyncOpenAI`."""
     http = http_module()
     if options.get("http_client") is None:
-        options["http_client"] = http.AsyncClient(transport=http.MockTransport(_refused(http)))
+        transport = http.MockTransport(_Elsewhere(handler, http).answer_async)
+        options["http_client"] = http.AsyncClient(transport=transport)
     client = AsyncOpenAI(**{"api_key": _KEY, "base_url": _URL, **options})
     return mount(client, _settings(), wiring=_wiring(handler))
 
@@ -58,12 +62,40 @@ def _wiring(handler: Handler) -> Wiring:
     return wired
 
 
-def _refused(http: Any) -> Any:
-    """What answers a request for anything else."""
+class _Elsewhere:
+    """Lets the Handler answer what is no call of the Assistants API."""
 
-    def answer(request: Any) -> Any:
-        words = _ELSEWHERE.format(request.method, request.url.path)
-        error = ApiError(400, words)
-        return http.Response(error.status, json=error.body())
+    def __init__(self, handler: Handler, http: Any) -> None:
+        self._handler = handler
+        self._http = http
 
-    return answer
+    def answer(self, request: Any) -> Any:
+        """The answer for a blocking client."""
+        return drive.run(self.answer_async(request))
+
+    async def answer_async(self, request: Any) -> Any:
+        """The answer for an async client."""
+        call = Call(
+            method=request.method,
+            path=request.url.path.removeprefix(_BASE),
+            target=Target(_URL),
+            query=tuple(request.url.params.multi_items()),
+            body=request.content,
+            headers=dict(request.headers.items()),
+        )
+        try:
+            reply = await self._handler(call)
+        except Unreachable as error:
+            raise self._http.ConnectError(str(error), request=request) from error
+        except ShimError as error:
+            reply = refused(error, f"{call.method} {call.path}")
+        headers = headers_of(reply, time.monotonic())
+        return self._http.Response(reply.status, headers=headers, content=await _content(reply))
+
+
+async def _content(reply: Reply) -> bytes:
+    if reply.events is not None:
+        return b"".join([encode_event(event) async for event in reply.events])
+    if reply.chunks is not None:
+        return b"".join([chunk async for chunk in reply.chunks])
+    return encode_json(reply.body or {})

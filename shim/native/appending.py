@@ -115,7 +115,7 @@ def _work(state: _State) -> None:
         try:
             line = each()
         except Exception as error:  # noqa: BLE001 - no call may fail for it
-            state.tell("made", f"a line could not be made: {type(error).__name__}: {error}")
+            state.tell("made", f"a line could not be made: {type(error).__name__}")
             continue
         if line is not None:
             _write(state, line)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -192,10 +193,13 @@ class Recorder:
     def _tell_hook(self, error: Exception) -> None:
         if not self._hook_failed:
             self._hook_failed = True
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            # not what it says, which may be of what users said
             log.warning(
-                "SHIM_RECORD_HOOK failed, so that an exchange is not written: %s: %s",
+                "SHIM_RECORD_HOOK failed, so that exchanges are not written: %s at %s:%s",
                 type(error).__name__,
-                error,
+                last.filename,
+                last.lineno,
             )
 
 

@@ -259,9 +259,9 @@ def test_a_hook_that_fails_writes_nothing(tmp_path, caplog):
 
     assert not path.exists()
     told = [r.message for r in caplog.records if "SHIM_RECORD_HOOK" in r.message]
-    assert told == [
-        "SHIM_RECORD_HOOK failed, so that an exchange is not written: KeyError: 'customer'"
-    ]
+    assert len(told) == 1
+    assert f"not written: KeyError at {__file__}:" in told[0]
+    assert "customer" not in told[0]
 
 
 def test_a_hook_that_is_not_there_is_told(tmp_path):
