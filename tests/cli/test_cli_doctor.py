@@ -380,3 +380,17 @@ def shell_owner_of_an_ended_process():
 
     place = Process().owner().rsplit(":", 2)[0]
     return f"{place}:999999999:1"
+
+
+def test_a_recording_that_cannot_be_written_is_a_problem(shell, tmp_path):
+    """A folder that is not there, or a hook, is found before a program relies on it."""
+    missing = tmp_path / "no" / "one.jsonl"
+
+    bad = shell("doctor", "--json", SHIM_RECORD=str(missing), SHIM_RECORD_HOOK="json:no")
+    good = shell("doctor", "--json", SHIM_RECORD=str(tmp_path / "one.jsonl"))
+
+    texts = [text for state, text, _ in found(bad, "recording") if state == "problem"]
+    assert texts[0] == f"{missing} cannot be written"
+    assert "SHIM_RECORD_HOOK='json:no' cannot be imported" in texts[1]
+    assert found(good, "recording") == []
+    assert not (tmp_path / "one.jsonl").exists()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from dataclasses import fields
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from shim.cli.checks.finding import Finding
 from shim.errors import SettingsError
+from shim.native.named import function
 from shim.settings import Settings, configured, set_in, unknown_in
 
 __all__ = ["findings", "loaded"]
@@ -21,6 +24,9 @@ _UNSET = {
     "provider": "none",
     "models": "none replaced",
     "log": "warning",
+    "record": "nothing",
+    "record_hook": "none",
+    "record_max_mb": "no bound",
     "files": "beside the database",
 }
 
@@ -40,6 +46,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     for each in fields(Settings):
         source = variables.get(each.name) or ("file" if each.name in in_file else "default")
         yield Finding("setting", "ok", f"{each.name} = {_shown(settings, each.name)} ({source})")
+    if settings.record:
+        yield from _recording(settings)
     for name in unknown_in():
         cure = f"unset {name}, or spell it as the README's table of settings does"
         yield Finding("setting", "warning", f"{name} is set, but is no setting of shim", cure)
@@ -48,6 +56,20 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "setting", "warning", f"the settings file has {name}, which is not used", cure
         )
+
+
+def _recording(settings: Settings) -> Iterator[Finding]:
+    """Whether what is to be recorded can be: programs only log that it cannot."""
+    path = Path(settings.record).absolute()
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        cure = f"make the folder {path.parent} and let this user write there, or unset SHIM_RECORD"
+        yield Finding("recording", "problem", f"{path} cannot be written", cure)
+    if settings.record_hook:
+        try:
+            function("SHIM_RECORD_HOOK", settings.record_hook)
+        except SettingsError as error:
+            cure = "set it to module:function, of a module that PYTHONPATH has"
+            yield Finding("recording", "problem", str(error), cure)
 
 
 def _of_file() -> tuple[Collection[str], Collection[str]]:
