@@ -43,11 +43,40 @@ _MANY = 200
     type=click.Choice(_RULES),
     help="Leave a kind of finding out, such as `served-call` once a server is in front.",
 )
-def command(*, path: Path, as_json: bool, sarif: bool, ci: bool, ignore: tuple[str, ...]) -> None:
+@click.option(
+    "--definitions",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the assistants that the Python code makes as files, for `shim assistants push`.",
+)
+@click.option("--dry-run", is_flag=True, help="With --definitions: write nothing.")
+def command(
+    *,
+    path: Path,
+    as_json: bool,
+    sarif: bool,
+    ci: bool,
+    ignore: tuple[str, ...],
+    folder: Path | None,
+    dry_run: bool,
+) -> None:
     """Find what concerns the Assistants API below PATH, and say what shim does with it.
 
-    Reads and changes nothing. Exits with 0; with --ci, with 1 where something needs work.
+    Reads and changes nothing below PATH. Exits with 0; with --ci, with 1 where something needs
+    work. With --definitions it tells instead which assistants the code makes, and exits with 1
+    where the code does not tell all of one.
     """
+    if folder is not None:
+        if as_json or sarif or ci or ignore:
+            raise click.UsageError("--definitions goes with --dry-run alone")
+        _write_definitions(path, folder, dry_run=dry_run)
+        return
+    if dry_run:
+        raise click.UsageError("a scan changes nothing: --dry-run goes with --definitions")
+    _scan(path, ignore, as_json=as_json, sarif=sarif, ci=ci)
+
+
+def _scan(path: Path, ignore: tuple[str, ...], *, as_json: bool, sarif: bool, ci: bool) -> None:
     from datetime import datetime, timezone
 
     from shim import __version__
@@ -108,3 +137,40 @@ def _show(report: Report) -> None:
     click.echo(f"difficulty     {report.difficulty()}")
     for note in report.notes:
         click.echo(f"note: {note}")
+
+
+def _write_definitions(path: Path, folder: Path, *, dry_run: bool) -> None:
+    from shim.errors import ApiError
+    from shim.migrate import definitions
+    from shim.migrate.recovery import recover, text_of
+
+    recovery = recover(path)
+    places = recovery.names()
+    texts = {folder / name: text_of(each) for name, each in places.items()}
+    if other := [each for each, text in texts.items() if each.exists() and _differs(each, text)]:
+        raise click.ClickException(
+            f"{other[0]} is there, and says something else: name a new folder"
+        )
+    unready = 0
+    for (place, text), found in zip(texts.items(), places.values(), strict=True):
+        if not dry_run:
+            definitions.write(place, text)
+        click.echo(f"{place}  from {found.place}")
+        problems = [f"{key}: {each.text} {each.why} ({each.place})" for key, each in found.open]
+        if not problems:
+            try:
+                definitions.check(found.body)
+            except ApiError as error:
+                problems.append(str(error))
+        unready += bool(problems)
+        for problem in problems:
+            click.echo(f"  to do: {problem}")
+    for note in recovery.notes:
+        click.echo(f"note: {note}")
+    click.echo(f"{len(texts)} assistants, {len(texts) - unready} of them ready to be pushed")
+    if unready or recovery.notes:
+        raise click.exceptions.Exit(1)
+
+
+def _differs(path: Path, text: str) -> bool:
+    return path.read_text(encoding="utf-8") != text

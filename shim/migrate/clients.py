@@ -29,6 +29,10 @@ class Clients:
             for other in others:
                 self._importers[other].add(path)
 
+    def target(self, path: str, found: Import) -> str | None:
+        """The file of the tree that an import of a file names."""
+        return self._resolve(path, found)
+
     def origins(self, path: str) -> set[str]:
         """Where the classes of the clients that a file makes are from: `openai`, `shim`."""
         facts = self._files[path]

@@ -17,16 +17,29 @@ from shim.core.params import CreateAssistant, UpdateAssistant, validate
 from shim.core.records import Assistant
 from shim.core.wire import Json
 from shim.errors import ApiError, SettingsError
+from shim.migrate.literals import Unresolved, unresolved_in
 from shim.migrate.shapes import Odd, check_id
 
 if TYPE_CHECKING:
     from yaml import SafeDumper, ScalarNode
 
-__all__ = ["Definition", "defined", "differences", "fields_of", "read", "shown", "stamp", "write"]
+__all__ = [
+    "KEYS",
+    "Definition",
+    "check",
+    "defined",
+    "differences",
+    "fields_of",
+    "read",
+    "shown",
+    "stamp",
+    "write",
+]
 
+_MARK = "!unresolved"
 _VERSION = re.compile(r"^version:.*$", re.MULTILINE)
 
-_KEYS = (
+KEYS = (
     *("name", "description", "model", "instructions", "tools", "tool_resources", "metadata"),
     *("temperature", "top_p", "reasoning_effort", "response_format"),
 )
@@ -48,14 +61,14 @@ class Definition:
 
 def defined(record: Assistant) -> Json:
     """What is set of an assistant, in the order in which files have it."""
-    values = {key: getattr(record, key) for key in _KEYS}
+    values = {key: getattr(record, key) for key in KEYS}
     values["tools"] = list(values["tools"])
     return {key: value for key, value in values.items() if value not in (None, [], {})}
 
 
 def fields_of(body: Json) -> dict[str, Any]:
     """All fields of a record that a definition sets, or leaves unset."""
-    given = {key: body.get(key) for key in _KEYS}
+    given = {key: body.get(key) for key in KEYS}
     values = {key: _EMPTY.get(key) if value is None else value for key, value in given.items()}
     return {**values, "tools": tuple(values["tools"] or ())}
 
@@ -75,7 +88,7 @@ def read(folder: Path) -> list[Definition]:
 def _read(path: Path) -> Definition:
     yaml = _yaml()
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader(yaml))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is no YAML: {error}") from error
     if not isinstance(value, dict):
@@ -84,13 +97,30 @@ def _read(path: Path) -> Definition:
     version = value.get("version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
         raise SettingsError(f"{path}: version is {version!r}, not the number that pull wrote")
+    if left := [key for key, held in body.items() if unresolved_in(held)]:
+        raise SettingsError(
+            f"{path}: {', '.join(left)}: fill in what is marked !unresolved, or take it out"
+        )
     try:
         object_id = check_id(value["id"], "asst") if value.get("id") else ""
-        validate(CreateAssistant, body)
-        validate(UpdateAssistant, body)  # which makes no stores: a file would make one each time
+        check(body)
     except (ApiError, Odd) as error:
         raise SettingsError(f"{path}: {error}") from error
     return Definition(path, object_id, body, version)
+
+
+def check(body: Json) -> None:
+    """Raises ApiError, in the API's words, for what is no definition of an assistant."""
+    validate(CreateAssistant, body)
+    validate(UpdateAssistant, body)  # which makes no stores: a file would make one each time
+
+
+def _loader(yaml: Any) -> Any:
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """Knows what `shim scan` could not resolve when it sees it."""
+
+    Loader.add_constructor(_MARK, lambda _, node: Unresolved(str(node.value), ""))
+    return Loader
 
 
 def shown(object_id: str, body: Json, version: int | None = None) -> str:
@@ -101,6 +131,7 @@ def shown(object_id: str, body: Json, version: int | None = None) -> str:
         """Writes texts of several lines as blocks, so that changes are seen by the line."""
 
     Blocks.add_representer(str, _text)
+    Blocks.add_representer(Unresolved, _marked)
     head: Json = {"id": object_id} if object_id else {}
     head |= {} if version is None else {"version": version}
     text: str = yaml.dump(
@@ -112,6 +143,10 @@ def shown(object_id: str, body: Json, version: int | None = None) -> str:
 def _text(dumper: SafeDumper, value: str) -> ScalarNode:
     style = "|" if "\n" in value else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+def _marked(dumper: SafeDumper, value: Unresolved) -> ScalarNode:
+    return dumper.represent_scalar(_MARK, f"{value.text} {value.why} ({value.place})", style='"')
 
 
 def write(path: Path, text: str) -> None:
