@@ -142,7 +142,8 @@ def _show(report: Report) -> None:
 def _write_definitions(path: Path, folder: Path, *, dry_run: bool) -> None:
     from shim.errors import ApiError
     from shim.migrate import definitions
-    from shim.migrate.recovery import recover, text_of
+    from shim.migrate.recovered import text_of
+    from shim.migrate.recovery import recover
 
     recovery = recover(path)
     places = recovery.names()

@@ -9,6 +9,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from shim.migrate import vocabulary
+
 __all__ = ["Binding", "Bindings", "Scope"]
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
@@ -278,7 +280,7 @@ def _is_harmless(func: ast.expr) -> bool:
     text = ast.unparse(func)
     end = text.rpartition(".")[2]
     is_method = "." in text and end in _HARMLESS_ENDS | _LOGGED | {"join"}
-    return text in _HARMLESS or is_method or end.endswith("Param")
+    return text in _HARMLESS or is_method or end in vocabulary.LITELLM or end.endswith("Param")
 
 
 def _aliases(node: ast.AST) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,7 @@ class _Unset:
 
 UNSET = _Unset()
 _UNSET_NAMES = frozenset({"NOT_GIVEN", "not_given", "omit", "Omit()", "NotGiven()"})
+_SHORT = 80
 _MOST = 12
 """How far names are followed; what names itself ends there."""
 _TEXTS: Mapping[str, Callable[..., Any]] = {
@@ -74,8 +75,9 @@ class Literals:
         place: Callable[[int], str] = str,
     ) -> None:
         self.bindings = bindings
+        self.place = place
         self._elsewhere = elsewhere
-        self._place = place
+        self._given: tuple[Scope, Mapping[str, Any]] | None = None
         self._kinds: Mapping[type, _Told] = {
             ast.Constant: self._constant,
             ast.List: self._list_of,
@@ -90,6 +92,24 @@ class Literals:
             ast.Call: self._call,
         }
 
+    def called(self, function: Scope, given: Mapping[str, Any]) -> Literals:
+        """The same in a call of a function that gives its parameters these values."""
+        inside = Literals(self.bindings, self._elsewhere, self.place)
+        inside._given = (function, given)
+        return inside
+
+    def origin(self, name: str, scope: Scope) -> ast.AST | None:
+        """What binds a name, in this file or in one that it is imported from."""
+        _, bound = self.bindings.find(name, scope)
+        if len(bound) != 1:
+            return None
+        node = bound[0].node
+        if isinstance(node, ast.ImportFrom) and (found := self._elsewhere(node, name)) is not None:
+            other, real = found
+            there = other.bindings.find(real, other.bindings.tree)[1]
+            return there[0].node if len(there) == 1 else None
+        return node
+
     def value(self, node: ast.expr) -> Any:
         """The value of an expression; Unresolved stands for what is not told, parts of it too."""
         return self._value(node, self.bindings.scope(node), 0)
@@ -102,7 +122,7 @@ class Literals:
         try:
             return self._told(node, scope, depth)
         except _Untold as error:
-            return Unresolved(ast.unparse(node), str(error), self._place(node.lineno))
+            return Unresolved(ast.unparse(node), str(error), self.place(node.lineno))
 
     def _whole(self, node: ast.expr, scope: Scope, depth: int) -> Any:
         """A value no part of which is unresolved; raises _Untold."""
@@ -181,7 +201,13 @@ class Literals:
 
     def _bound(self, name: str, binding: Binding, place: Scope, depth: int) -> Any:
         if binding.value is not None:
-            return self._told(binding.value, place, depth + 1)
+            try:
+                return self._told(binding.value, place, depth + 1)
+            except _Untold as error:
+                said = textwrap.shorten(ast.unparse(binding.value), _SHORT, placeholder="...")
+                raise _Untold(f"is {said}, which {error}") from error
+        if isinstance(binding.node, ast.arg) and self._given and self._given[0] is place:
+            return _told_of(self._given[1].get(name, Unresolved(name, f"is {binding.words}")))
         if isinstance(binding.node, ast.ImportFrom):
             found = self._elsewhere(binding.node, name)
             if found is not None:
@@ -284,6 +310,12 @@ class Literals:
                 return ".".join([real, *names[1:]])
             case _:
                 return ""
+
+
+def _told_of(given: Any) -> Any:
+    if isinstance(given, Unresolved):
+        raise _Untold(f"is {given.text}, which {given.why}")
+    return given
 
 
 def _is_param(name: str) -> bool:

@@ -215,6 +215,47 @@ def test_names_of_other_files_of_the_tree_are_followed(tmp_path):
     assert found["instructions"] == "Be kind. Or not."
 
 
+def test_a_function_that_makes_assistants_makes_one_at_each_call(tmp_path):
+    """Its parameters are what it is given there, or its defaults; calls may be in other files."""
+    maker = """
+        def make(client, name, tools=[], *, model="gpt-4o", **more):
+            return client.beta.assistants.create(name=name, tools=tools, model=model, **more)
+    """
+    other = """
+        from maker import make as build
+
+        NAME = "Third"
+        one = make(client, "First", [{"type": "file_search"}])
+        build(client, "Second", temperature=0.5, model="m")
+        build(client, NAME, **settings)
+        build(client, open(path).read())
+    """
+    trees.write(tmp_path, maker_DOT_py=maker, other_DOT_py=other)
+
+    found = {each.title: each for each in recover(tmp_path).found}
+
+    assert set(found) == {"second", "third", "make"}
+    assert found["second"].body == {"name": "Second", "tools": [], "model": "m", "temperature": 0.5}
+    assert found["second"].place == "other.py:5, by way of maker.py:2"
+    assert [key for key, _ in found["third"].open] == ["tools", "model", "rest"]
+    ((key, left),) = found["make"].open
+    assert (key, left.why) == ("name", "is open(path).read(), which is made when the program runs")
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["@cached\ndef make", "def make(): pass\ndef make", "class C:\n  def make"],
+)
+def test_a_function_that_may_be_another_is_not_followed(tmp_path, more):
+    """One that is decorated, defined twice, or a method keeps its parameters open."""
+    code = (
+        f"{more}(client, model):\n    client.beta.assistants.create(model=model)\n\n"
+        "make(client, 'gpt-4o')\n"
+    )
+
+    assert why(tmp_path, code) == "is a parameter of make()"
+
+
 def test_a_part_may_be_open_and_the_rest_is_told(sqlite_shell, tmp_path):
     """A push of such a file is refused until it is filled in, and the scan lists what is open."""
     code = """
