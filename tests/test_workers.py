@@ -463,7 +463,7 @@ def test_a_closed_door_begins_nothing_later():
     workers.later(60, work)
 
     assert workers.flush(5)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 4
     asyncio.run(program())
     assert began == []
 

@@ -299,7 +299,7 @@ def test_a_cancel_is_seen_in_the_middle_of_a_stream(place, client, chat, *, soun
         pool.submit(cancel)
         told += list(stream)
 
-    assert time.monotonic() - cancelled_at[0] < 0.5 + 0.5
+    assert time.monotonic() - cancelled_at[0] < 3  # and not after the eight that the rest takes
     assert [each.event for each in told[-4:]] == [
         "thread.run.cancelling",
         "thread.message.incomplete",

@@ -370,7 +370,7 @@ def test_answers_say_who_made_them(client):
 
 def test_async_client():
     """The async transport answers and streams, and does not block the loop while it waits."""
-    offline = Offline(delay=0.2)
+    offline = Offline(delay=0.5)
 
     async def use():
         inner = httpx2.AsyncClient(transport=offline.async_transport(httpx2))
@@ -386,7 +386,7 @@ def test_async_client():
     answers, took, types = asyncio.run(use())
 
     assert [answer.output_text for answer in answers] == [f"You said: {n}" for n in range(5)]
-    assert took < 0.8
+    assert took < 2
     assert types[-1] == "response.completed"
 
 
@@ -416,4 +416,4 @@ def test_plain_answers_take_their_time(offline, client):
 
     client.responses.create(model=MODEL, input="Hi")
 
-    assert 0.14 < time.monotonic() - begun < 1
+    assert time.monotonic() - begun > 0.14

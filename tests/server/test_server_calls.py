@@ -145,6 +145,6 @@ def test_an_answer_does_not_wait_for_the_callers_acknowledgement(world):
     """On a connection that is used again too: what is written is sent at once."""
     world.ask("POST", "/v1/threads", {})
 
-    seconds = [world.ask("GET", "/v1/assistants").elapsed.total_seconds() for _ in range(5)]
+    seconds = [world.ask("GET", "/v1/assistants").elapsed.total_seconds() for _ in range(30)]
 
     assert min(seconds) < 0.03  # an acknowledgement is held back for 40 ms
