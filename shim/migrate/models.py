@@ -1,7 +1,8 @@
-"""When OpenAI's models end: one table, with the day on which its later part was checked.
+"""When OpenAI's models end: one table, with the day on which it was checked, and against what.
 
-Dates are those of OpenAI's page on deprecations and of `shutdown_date` in its list of models. Knows
-nothing of Azure's own dates: there, a program names deployments.
+Dates from 2026-10-23 on are those of OpenAI's page on deprecations and of `shutdown_date` in its list
+of models; the page tells of the older ones in the copies that are kept of it (June 2024, November
+2025, May and September 2026). Knows nothing of Azure's own dates: there, a program names deployments.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import date
 
 __all__ = ["CHECKED", "MODEL_NAME", "SOURCE", "Ending", "ending"]
 
-CHECKED = date(2026, 11, 25)
+CHECKED = date(2026, 11, 26)
 SOURCE = "https://developers.openai.com/api/docs/deprecations"
 
 MODEL_NAME = re.compile(

@@ -246,7 +246,7 @@ def _texts(read: Read, today: date, *, is_setting: bool) -> Iterator[Finding]:
         if ends is None:
             continue
         past = ends.is_past(today)
-        words = f"{'ended' if past else 'ends'} on {ends.day}"
+        words = f"{'ended' if past else 'ends'} on {ends.day} (checked on {models.CHECKED})"
         words += f"; OpenAI names {ends.instead} in its place" if ends.instead else ""
         rule = "ended-model" if past else "ending-model"
         cure = f"{words}; name another, or map it with SHIM_MODELS"
