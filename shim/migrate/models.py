@@ -1,8 +1,8 @@
 """When OpenAI's models end: one table, with the day on which it was checked, and against what.
 
 Dates from 2026-10-23 on are those of OpenAI's page on deprecations and of `shutdown_date` in its
-list of models; for the older ones, copies of the page were read (of June 2024, November 2025, May and
-September 2026). Knows nothing of Azure's own dates: there, a program names deployments.
+list of models; for the older ones, copies of the page were read (of June 2024, November 2025, May
+and September 2026). Knows nothing of Azure's own dates: there, a program names deployments.
 """
 
 from __future__ import annotations
