@@ -38,6 +38,7 @@ def _library(name: str, modules: str, names: str, cure: str, text: str = "") -> 
 
 _SERVER = "point its base URL, or OPENAI_BASE_URL, at `shim serve`"
 _CLIENT = "give it a client of shim's (`client=`), or point OPENAI_BASE_URL at `shim serve`"
+_OLD = "it speaks version 1 of the API, which no server answers: make its calls anew"
 
 LIBRARIES = (
     _library(
@@ -60,8 +61,8 @@ LIBRARIES = (
     _library("Langroid", "langroid", "OpenAIAssistant OpenAIAssistantConfig", _SERVER),
     _library("Marvin", r"marvin\.beta", "Assistant Thread assistants", _SERVER),
     _library("Agency Swarm before 1.0", "agency_swarm", "", _SERVER),
-    _library("phidata", r"phi\.assistant\.openai", "", _SERVER),
-    _library("Embedchain", "embedchain", "OpenAIAssistant AIAssistant", _SERVER),
+    _library("phidata", r"phi\.assistant\.openai", "", _OLD),
+    _library("Embedchain", "embedchain", "OpenAIAssistant", _OLD),
     _library("Astra Assistants", "astra_assistants", "", "take its `patch()` off, and use shim's"),
     _library("Azure AI Agents", r"azure\.ai\.agents", "", "point its endpoint at `shim serve`"),
     _library(

@@ -7,6 +7,7 @@ import trees
 
 from shim.core import routes
 from shim.migrate import vocabulary
+from shim.migrate.scan import scan
 
 
 def test_methods_are_those_of_the_route_table():
@@ -153,3 +154,13 @@ def test_what_does_not_parse_is_named(tmp_path):
     )
 
     assert [each[1:3] for each in trees.found(tmp_path)] == [(1, "unread"), (3, "served-call")]
+
+
+def test_a_library_of_version_1_has_another_cure(tmp_path):
+    """What speaks version 1 by itself is not helped by a base URL, and is told so."""
+    trees.write(tmp_path, app_DOT_py="from embedchain.store.assistants import OpenAIAssistant\n")
+
+    found = scan(tmp_path, trees.TODAY).findings
+
+    assert [each.text for each in found] == ["Embedchain"]
+    assert "version 1" in found[0].cure
