@@ -184,13 +184,13 @@ class _Comparison:
         return tuple(reading.cases)
 
     def _recorded(self, path: Path) -> Any:
-        from shim.compare.sources import read
+        from shim.compare.reading.sources import read
 
         return read(Path(path))
 
     def _stored(self) -> Any:
         from shim.cli.database import opened
-        from shim.compare.stored import Choice, stored
+        from shim.compare.reading.stored import Choice, stored
 
         given = self._given
         strata = tuple(name for name in given["stratify"].split(",") if name)

@@ -153,7 +153,7 @@ class Count:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def _take(self, line: bytes) -> None:
-        from shim.compare.reconstruction import routed, thread_of
+        from shim.compare.reading.reconstruction import routed, thread_of
         from shim.core.wire import decode_json
         from shim.native.exchanges import exchange_of
 

@@ -11,8 +11,8 @@ from typing import Any
 from shim.compare.casefile import read_cases
 from shim.compare.lanes import Lane, open_lane
 from shim.compare.limits import Limits
+from shim.compare.reading.sources import read
 from shim.compare.running import Kept, Plan, identity, read_answers, run
-from shim.compare.sources import read
 from shim.compare.summary import Summary
 from shim.core.wire import Json
 from shim.errors import SettingsError

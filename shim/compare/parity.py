@@ -21,7 +21,7 @@ from shim.compare.clients import over, over_async
 from shim.compare.differences import WORSE
 from shim.compare.limits import Limits
 from shim.compare.playback import Playback
-from shim.compare.sources import read
+from shim.compare.reading.sources import read
 from shim.compare.summary import ERRORS, INCOMPARABLE, Judged, Summary
 from shim.core.wire import Call, Handler, Json, Reply
 from shim.errors import SettingsError

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shim.compare.likeness import Asking, Names, asking, ids_in
-from shim.compare.recordings import exchanges, older
+from shim.compare.reading.recordings import exchanges, older
 from shim.core.wire import Call, Event, Reply
 from shim.errors import ApiError, SettingsError, Unreachable
 from shim.native.exchanges import KEPT_OF_ANSWERS, Exchange, line_of, telling

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "replay"))
 
 from recordings import scenarios
 
-from shim.compare.sources import read
+from shim.compare.reading.sources import read
 
 FOLDERS = ("openai-dotnet", "openllmetry", "ruby-openai")
 

@@ -9,9 +9,9 @@ from driven_place import WEATHER
 
 from shim import drive
 from shim.cli.database import opened
-from shim.compare.histories import of_history
-from shim.compare.sources import read
-from shim.compare.stored import Choice, stored
+from shim.compare.reading.histories import of_history
+from shim.compare.reading.sources import read
+from shim.compare.reading.stored import Choice, stored
 from shim.errors import SettingsError
 from shim.migrate import layout
 from shim.native.cases import UNANSWERED

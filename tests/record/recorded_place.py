@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shim.compare.sources import read
+from shim.compare.reading.sources import read
 from shim.core.wire import decode_json
 from shim.native.cases import Case
 from shim.settings import Settings

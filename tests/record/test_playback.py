@@ -15,7 +15,7 @@ from recorded_place import script, settings, talk, talk_async
 from shim import drive
 from shim.compare.clients import over, over_async
 from shim.compare.playback import CODE, Playback
-from shim.compare.recordings import exchanges
+from shim.compare.reading.recordings import exchanges
 from shim.core.wire import Call, Event, Reply, Target
 from shim.errors import ApiError, SettingsError, Unreachable
 from shim.native.exchanges import Exchange, Timed

@@ -12,9 +12,9 @@ import yaml
 from recorded_place import WEATHER, assert_talk, lines, script, settings, talk, the_case
 
 from shim.compare.lanes import Recorded
-from shim.compare.recordings import exchanges
+from shim.compare.reading.recordings import exchanges
+from shim.compare.reading.sources import read
 from shim.compare.running import Kept, Plan, run
-from shim.compare.sources import read
 from shim.core.wire import Event, encode_event
 from shim.native.cases import ERROR
 from shim.native.exchanges import line_of

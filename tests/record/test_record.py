@@ -18,7 +18,7 @@ import pytest
 from recorded_place import assert_talk, lines, script, settings, talk, talk_async, the_case
 
 from shim import drive
-from shim.compare.sources import read
+from shim.compare.reading.sources import read
 from shim.core.wire import DONE, Call, Event, Reply, Target
 from shim.errors import ApiError, SettingsError, Unreachable
 from shim.native.appending import Lines

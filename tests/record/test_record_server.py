@@ -17,7 +17,7 @@ from server_place import Running
 from server_program import wait_until
 
 from shim.cli import main
-from shim.compare.sources import read
+from shim.compare.reading.sources import read
 from shim.server.app import asgi
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shim.compare.timeline import Ran
+from shim.compare.reading.timeline import Ran
 from shim.core import objects
 from shim.core.records import ACTIVE, Assistant, Run
 from shim.core.wire import Json

@@ -13,10 +13,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from shim.compare import recordings
-from shim.compare.histories import Find, of_source
-from shim.compare.sorting import Sorted
-from shim.compare.timeline import NO_ASSISTANT, Reading
+from shim.compare.reading import recordings
+from shim.compare.reading.histories import Find, of_source
+from shim.compare.reading.sorting import Sorted
+from shim.compare.reading.timeline import NO_ASSISTANT, Reading
 from shim.core.records import Assistant
 from shim.core.wire import Json
 from shim.errors import SettingsError

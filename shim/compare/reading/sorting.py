@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from shim.compare.reconstruction import Assistants, Key, Recorded, routed, thread_of
-from shim.compare.timeline import Reading
+from shim.compare.reading.reconstruction import Assistants, Key, Recorded, routed, thread_of
+from shim.compare.reading.timeline import Reading
 from shim.core.wire import decode_json
 from shim.native.exchanges import Exchange, exchange_of, line_of, telling
 

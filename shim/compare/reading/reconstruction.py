@@ -10,9 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 
-from shim.compare.observed import Observed, Refused
-from shim.compare.runs import definition_of, without_empty
-from shim.compare.timeline import Entry, Gone, Reading, Said, Timeline, plain
+from shim.compare.reading.observed import Observed, Refused
+from shim.compare.reading.runs import definition_of, without_empty
+from shim.compare.reading.timeline import Entry, Gone, Reading, Said, Timeline, plain
 from shim.core.routes import Matched, match
 from shim.core.wire import Json
 from shim.native.exchanges import Exchange

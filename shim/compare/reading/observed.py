@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shim.compare.runs import OF_MESSAGES, OF_STEPS, OF_STREAMS, Shown, ran_of
-from shim.compare.timeline import Ran
+from shim.compare.reading.runs import OF_MESSAGES, OF_STEPS, OF_STREAMS, Shown, ran_of
+from shim.compare.reading.timeline import Ran
 from shim.core.wire import Json
 from shim.native.cases import ERROR, MESSAGE, FunctionCall, Outcome
 from shim.native.exchanges import Exchange

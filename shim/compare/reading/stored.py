@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shim import drive
-from shim.compare.histories import of_history
-from shim.compare.timeline import Reading, strata_of
+from shim.compare.reading.histories import of_history
+from shim.compare.reading.timeline import Reading, strata_of
 from shim.core.records import Assistant
 from shim.errors import SettingsError
 from shim.storage.codec import load, unpack

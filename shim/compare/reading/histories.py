@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 
-from shim.compare.runs import OF_MESSAGES, OF_STEPS, OF_STREAMS, Shown, definition_of, ran_of
-from shim.compare.timeline import Ran, Reading, Said, Timeline
+from shim.compare.reading.runs import (
+    OF_MESSAGES,
+    OF_STEPS,
+    OF_STREAMS,
+    Shown,
+    definition_of,
+    ran_of,
+)
+from shim.compare.reading.timeline import Ran, Reading, Said, Timeline
 from shim.core import objects
 from shim.core.records import ACTIVE, Assistant, Message, Run
 from shim.core.wire import Json

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from shim.compare.http_messages import Raw, exchange, lower
+from shim.compare.reading.http_messages import Raw, exchange, lower
 from shim.core.wire import Json
 from shim.native.exchanges import Exchange
 

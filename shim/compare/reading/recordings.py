@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shim.compare import sessions, vcr
+from shim.compare.reading import sessions, vcr
 from shim.core.wire import decode_json
 from shim.errors import SettingsError
 from shim.native.exchanges import MARK, Exchange, exchange_of
