@@ -1,4 +1,4 @@
-"""Which names a Python file binds, in which scope, how often, and what may change their values.
+"""Which names a Python file binds, in which scope, and how often.
 
 Knows scopes and statements. Knows no values; those are for `shim.migrate.literals`.
 """
@@ -6,42 +6,15 @@ Knows scopes and statements. Knows no values; those are for `shim.migrate.litera
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator
 from dataclasses import dataclass, field
 
-from shim.migrate import vocabulary
-
-__all__ = ["Binding", "Bindings", "Scope"]
+__all__ = ["Binding", "Bindings", "Scope", "parameters", "targets"]
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_READING = frozenset({"copy", "count", "get", "index", "items", "keys", "values"})
-_HARMLESS = frozenset(
-    {
-        *(
-            "dict",
-            "enumerate",
-            "isinstance",
-            "len",
-            "list",
-            "print",
-            "repr",
-            "set",
-            "sorted",
-            "str",
-        ),
-        *("tuple", "type", "zip", "json.dumps", "json.dump", "copy.copy", "copy.deepcopy"),
-        *("deepcopy", "pprint", "pprint.pprint"),
-    }
-)
-"""Functions that leave what they are given as it is."""
-_HOLDING = frozenset({"dict", "enumerate", "list", "set", "sorted", "tuple", "zip", "copy.copy"})
-"""Those of them whose results have in them what they were given."""
-_HARMLESS_ENDS = frozenset({"create", "update", "create_and_poll", "create_and_run", "stream"})
-"""Methods of the SDK's resources, which send what they are given."""
-_LOGGED = frozenset({"debug", "info", "warning", "error", "exception", "log"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +44,12 @@ class Bindings:
         self._names: dict[Scope, _Names] = {tree: _Names()}
         self._outer: dict[Scope, Scope] = {}
         self._scopes: dict[ast.AST, Scope] = {}
-        self._changed: dict[tuple[Scope, str], str] = {}
         self._stored: set[str] = set()
         self._walk(tree, tree)
-        self._note_changes()
+
+    def places(self) -> ItemsView[ast.AST, Scope]:
+        """All nodes with their scopes."""
+        return self._scopes.items()
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope in which a node stands."""
@@ -97,10 +72,6 @@ class Bindings:
             return []
         return self._names[of].bound.get(name, [])
 
-    def change(self, name: str, scope: Scope) -> str | None:
-        """What may change the value that a name has, if it is one that can be changed."""
-        return self._changed.get((self.find(name, scope)[0], name))
-
     # who binds what
 
     def _walk(self, node: ast.AST, scope: Scope) -> None:
@@ -119,7 +90,7 @@ class Bindings:
         inner = {id(each) for each in _body(node)}
         if not isinstance(node, ast.ClassDef | ast.Module):
             what = f"a parameter of {getattr(node, 'name', 'a lambda')}()"
-            for each in _parameters(node.args):
+            for each in parameters(node.args):
                 self._add(each.arg, node, Binding(each, words=what))
         for child in ast.iter_child_nodes(node):
             self._walk(child, node if id(child) in inner else scope)
@@ -128,7 +99,7 @@ class Bindings:
         """Its names are its own, but bound here so that nobody takes them for others."""
         for each in ast.walk(node):
             if isinstance(each, ast.comprehension):
-                for name in _targets(each.target):
+                for name in targets(each.target):
                     self._add(name, scope, Binding(each, words="a name of a comprehension"))
 
     def _bind(self, node: ast.AST, scope: Scope) -> None:
@@ -145,7 +116,7 @@ class Bindings:
     def _other(self, target: ast.expr, node: ast.AST, scope: Scope, words: str) -> None:
         if isinstance(target, ast.Attribute):
             self._stored.add(ast.unparse(target))
-        for name in _targets(target):
+        for name in targets(target):
             self._add(name, scope, Binding(node, words=words))
 
     def _add(self, name: str, scope: Scope, binding: Binding) -> None:
@@ -155,24 +126,6 @@ class Bindings:
             while place is not None:
                 self._names[place].bound.setdefault(name, []).append(binding)
                 place = self._outer.get(place)
-
-    # what changes what
-
-    def _note_changes(self) -> None:
-        aliases: list[tuple[tuple[Scope, str], tuple[Scope, str]]] = []
-        for node, scope in self._scopes.items():
-            for root, words in _changes(node):
-                self._changed.setdefault(self._key(root, scope), words)
-            for target, source in _aliases(node):
-                aliases.append((self._key(target, scope), self._key(source, scope)))
-        for _ in range(len(aliases)):
-            told = [(s, t) for t, s in aliases if t in self._changed and s not in self._changed]
-            if not told:
-                return
-            self._changed |= {source: self._changed[target] for source, target in told}
-
-    def _key(self, name: str, scope: Scope) -> tuple[Scope, str]:
-        return self.find(name, scope)[0], name
 
 
 _AT_ONCE = "one of several that are assigned at once"
@@ -230,92 +183,21 @@ def _body(node: Scope) -> Iterator[ast.AST]:
         yield from node.body
 
 
-def _parameters(given: ast.arguments) -> list[ast.arg]:
+def parameters(given: ast.arguments) -> list[ast.arg]:
+    """All parameters of a function."""
     others = [each for each in (given.vararg, given.kwarg) if each is not None]
     return [*given.posonlyargs, *given.args, *given.kwonlyargs, *others]
 
 
-def _targets(target: ast.expr) -> Iterator[str]:
+def targets(target: ast.expr) -> Iterator[str]:
     """The names that a target binds; a subscript or an attribute binds none."""
     match target:
         case ast.Name(id=name):
             yield name
         case ast.Tuple(elts=each) | ast.List(elts=each):
             for one in each:
-                yield from _targets(one)
+                yield from targets(one)
         case ast.Starred(value=value):
-            yield from _targets(value)
+            yield from targets(value)
         case _:
             pass
-
-
-def _root(node: ast.expr) -> str:
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _changes(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """The names whose values a node may change, and how."""
-    place = f"line {getattr(node, 'lineno', 0)}"
-    match node:
-        case (
-            ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del())
-        ):
-            yield _root(node), f"it is changed in {place}"
-        case ast.AugAssign(target=target):
-            yield _root(target), f"it is changed in {place}"
-        case ast.Call(func=func, args=args, keywords=keywords):
-            if isinstance(func, ast.Attribute) and func.attr not in _READING:
-                yield _root(func), f"{ast.unparse(func)}() in {place} may change it"
-            if not _is_harmless(func):
-                for each in [*args, *(keyword.value for keyword in keywords)]:
-                    words = f"{ast.unparse(func)}() in {place} may change it"
-                    yield from ((name, words) for name in _named(each))
-        case _:
-            pass
-
-
-def _is_harmless(func: ast.expr) -> bool:
-    text = ast.unparse(func)
-    end = text.rpartition(".")[2]
-    is_method = "." in text and end in _HARMLESS_ENDS | _LOGGED | {"join"}
-    return text in _HARMLESS or is_method or end in vocabulary.LITELLM or end.endswith("Param")
-
-
-def _aliases(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Names through which another name's value can be changed too: (the new one, the old one)."""
-    pairs: list[tuple[ast.expr, ast.expr]] = []
-    match node:
-        case ast.Assign(targets=targets, value=value):
-            pairs = [(target, value) for target in targets]
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            pairs = [(target, value)]
-        case ast.NamedExpr(target=target, value=value):
-            pairs = [(target, value)]
-        case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-            pairs = [(target, value)]
-        case _:
-            pass
-    for target, value in pairs:
-        for name in {_root(target), *_targets(target)} - {""}:
-            yield from ((name, source) for source in _named(value))
-
-
-def _named(value: ast.expr) -> Iterator[str]:
-    """The names whose values are in a value, or in what a call of a few functions gives."""
-    if isinstance(value, ast.Call) and not _holds(value.func):
-        return
-    if isinstance(value, ast.Name):
-        yield value.id
-    for child in ast.iter_child_nodes(value):
-        if isinstance(child, ast.keyword):
-            yield from _named(child.value)
-        elif isinstance(child, ast.expr):
-            yield from _named(child)
-
-
-def _holds(func: ast.expr) -> bool:
-    text = ast.unparse(func)
-    of_object = isinstance(func, ast.Attribute) and func.attr in _READING
-    return text in _HOLDING or of_object or text.endswith("Param")

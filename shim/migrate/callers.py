@@ -61,19 +61,47 @@ def _given(
         for each, value in zip(args.kwonlyargs, args.kw_defaults, strict=True)
         if value is not None
     }
-    starred = [each for each in call.args if isinstance(each, ast.Starred)]
-    starred_too = [each for each in call.keywords if each.arg is None]
-    if starred or starred_too:
-        place = literals.place(call.lineno)
-        text = ast.unparse(call)
-        given: dict[str, Any] = {each: Unresolved(text, _STARRED, place) for each in known}
+    place, text = literals.place(call.lineno), ast.unparse(call)
+    untold = Unresolved(text, _STARRED, place)
+    positional, named = _positional(call, literals), _named(call, literals)
+    if positional is None or named is None:
+        given: dict[str, Any] = dict.fromkeys(known, untold)
     else:
         given = {name: own.value(value) for name, value in defaults.items()}
-    if not starred:
-        pairs = zip(names, call.args, strict=False)
-        given |= {name: literals.value(value) for name, value in pairs}
-    named = {each.arg: literals.value(each.value) for each in call.keywords if each.arg}
-    given |= {name: value for name, value in named.items() if name in known}
-    if args.kwarg is not None and not starred_too:
+    given |= dict(zip(names, positional or (), strict=False))
+    given |= {
+        name: value for name, value in (named or _plain(call, literals)).items() if name in known
+    }
+    if args.kwarg is not None and named is not None:
         given[args.kwarg.arg] = {n: value for n, value in named.items() if n not in known}
     return given
+
+
+def _positional(call: ast.Call, literals: Literals) -> list[Any] | None:
+    """The values of the arguments without names; None where a star is not told."""
+    values: list[Any] = []
+    for each in call.args:
+        found = literals.value(each.value if isinstance(each, ast.Starred) else each)
+        if not isinstance(each, ast.Starred):
+            values.append(found)
+        elif isinstance(found, list):
+            values += found
+        else:
+            return None
+    return values
+
+
+def _named(call: ast.Call, literals: Literals) -> dict[str, Any] | None:
+    """The values of the arguments with names; None where two stars are not told."""
+    values = _plain(call, literals)
+    for each in call.keywords:
+        if each.arg is None:
+            found = literals.value(each.value)
+            if not isinstance(found, dict):
+                return None
+            values |= found
+    return values
+
+
+def _plain(call: ast.Call, literals: Literals) -> dict[str, Any]:
+    return {each.arg: literals.value(each.value) for each in call.keywords if each.arg}

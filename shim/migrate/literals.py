@@ -11,9 +11,11 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from shim.migrate.bindings import Binding, Bindings, Scope
+from shim.migrate.changes import Changes
 
 __all__ = ["UNSET", "Literals", "Unresolved", "unresolved_in"]
 
@@ -78,7 +80,15 @@ class Literals:
         self.place = place
         self._elsewhere = elsewhere
         self._given: tuple[Scope, Mapping[str, Any]] | None = None
-        self._kinds: Mapping[type, _Told] = {
+        self._kinds = self._by_kind()
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return Changes(self.bindings)
+
+    def _by_kind(self) -> Mapping[type, _Told]:
+        """What tells the value of each kind of expression."""
+        return {
             ast.Constant: self._constant,
             ast.List: self._list_of,
             ast.Tuple: self._list_of,
@@ -194,7 +204,7 @@ class Literals:
         if len(bound) > 1:
             raise _Untold(f"is bound {len(bound)} times")
         found = self._bound(node.id, bound[0], place, depth)
-        change = self.bindings.change(node.id, scope)
+        change = self._changes.change(node.id, scope)
         if change and isinstance(found, list | dict):
             raise _Untold(change)
         return found
@@ -261,7 +271,7 @@ class Literals:
             raise _Untold(f"{owner.id} is {bound[0].words or 'made when the program runs'}")
         found = self.bindings.member(of, name)
         value = found[0].value if len(found) == 1 else None
-        if value is None or depth > _MOST or self.bindings.change(owner.id, scope):
+        if value is None or depth > _MOST or self._changes.change(owner.id, scope):
             raise _Untold(f"is not set once in {owner.id}")
         return self._told(value, of, depth + 1)
 

@@ -72,6 +72,8 @@ class _Tree:
 
     def recovery(self) -> Recovery:
         recovery = Recovery()
+        if not any(each.facts.sites or each.facts.litellm for each in self._codes.values()):
+            return recovery
         callers = Callers((each.literals, each.tree) for each in self._codes.values())
         for code in self._codes.values():
             Creations(code, recovery, callers).collect()

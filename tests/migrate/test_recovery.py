@@ -173,6 +173,10 @@ def test_what_the_code_does_not_tell_is_marked(tmp_path, before, value, reason):
         "held = {'tools': TOOLS}\nheld['tools'].append(1)",
         "for each in list(TOOLS):\n    each['type'] = 'x'",
         "for each in TOOLS[0].values():\n    each.append('x')",
+        "def f(x):\n    x.append(1)\nf(TOOLS)",
+        "def f(x, *y):\n    g(y)\nf(*TOOLS)",
+        "def f(x):\n    return x\nheld = f(TOOLS)\nheld.append(1)",
+        "@f\ndef g(x): pass\ng(TOOLS)",
         "TOOLS += [{'type': 'file_search'}]",
     ],
 )
@@ -188,7 +192,15 @@ def test_a_list_that_may_be_changed_is_not_taken(tmp_path, change):
 
 @pytest.mark.parametrize(
     "use",
-    ["print(TOOLS)", "len(TOOLS)", "logger.info('x', TOOLS)", "TOOLS[0].get('type')", "x = TOOLS"],
+    [
+        "def f(x):\n    print(x)\nf(TOOLS)",
+        "def f(x):\n    return x\nheld = f(x=TOOLS)",
+        "print(TOOLS)",
+        "len(TOOLS)",
+        "logger.info('x', TOOLS)",
+        "TOOLS[0].get('type')",
+        "x = TOOLS",
+    ],
 )
 def test_a_list_that_is_only_looked_at_is_taken(tmp_path, use):
     """Reading changes nothing."""
@@ -220,6 +232,9 @@ def test_a_function_that_makes_assistants_makes_one_at_each_call(tmp_path):
     maker = """
         def make(client, name, tools=[], *, model="gpt-4o", **more):
             return client.beta.assistants.create(name=name, tools=tools, model=model, **more)
+
+        BOTH = {"name": "Fourth", "tools": [{"type": "file_search"}]}
+        make(client, *[], **BOTH)
     """
     other = """
         from maker import make as build
@@ -234,7 +249,12 @@ def test_a_function_that_makes_assistants_makes_one_at_each_call(tmp_path):
 
     found = {each.title: each for each in recover(tmp_path).found}
 
-    assert set(found) == {"second", "third", "make"}
+    assert set(found) == {"second", "third", "make", "fourth"}
+    assert found["fourth"].body == {
+        "name": "Fourth",
+        "tools": [{"type": "file_search"}],
+        "model": "gpt-4o",
+    }
     assert found["second"].body == {"name": "Second", "tools": [], "model": "m", "temperature": 0.5}
     assert found["second"].place == "other.py:5, by way of maker.py:2"
     assert [key for key, _ in found["third"].open] == ["tools", "model", "rest"]
