@@ -441,11 +441,17 @@ def _engine(
     from shim.core.ports import World  # noqa: PLC0415
     from shim.storage.ledger import Ledger  # noqa: PLC0415
     from shim.storage.outbox import Outbox  # noqa: PLC0415
+    from shim.storage.shared_threads import Reads  # noqa: PLC0415
 
     ledger = Ledger(database)
     mode = settings.conversations if settings.store else "local"
     contents = open_contents(settings, database)
-    mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode, contents=contents)
+    mirrors = Mirrors(
+        *(Outbox(database), ledger, upstream, workers, mode),
+        contents=contents,
+        reads=Reads(database),
+        now=now,
+    )
     world = World(
         ledger=ledger,
         upstream=upstream,

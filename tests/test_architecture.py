@@ -22,7 +22,7 @@ SOURCES = {
 LAYERS = (
     ("shim.errors", "shim.drive", "shim.process"),
     ("shim.core.wire", "shim.core.ids", "shim.core.records", "shim.core.objects"),
-    ("shim.core.ports", "shim.core.made_files"),
+    ("shim.core.ports", "shim.core.made_files", "shim.core.conversations"),
     ("shim.translate",),
     ("shim.core",),
     ("shim.storage", "shim.upstream", "shim.workers", "shim.turns"),

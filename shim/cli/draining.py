@@ -22,6 +22,7 @@ from shim.settings import Settings, open_contents
 from shim.storage.database import Database
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
+from shim.storage.shared_threads import Reads
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
@@ -51,7 +52,9 @@ def drained(settings: Settings) -> Iterator[Finding]:
         # never `auto`, which forgets what waits where the upstream has no conversations
         outbox, ledger = Outbox(database), Ledger(database)
         kept = open_contents(settings, database)
-        mirrors = Mirrors(outbox, ledger, sender, workers, "upstream", contents=kept)
+        mirrors = Mirrors(
+            *(outbox, ledger, sender, workers, "upstream"), contents=kept, reads=Reads(database)
+        )
         yield from _each(settings, database, mirrors, target_of(client))
 
 

@@ -16,7 +16,7 @@ from shim.core.lifecycle import FINAL
 from shim.core.made_files import Contents
 from shim.core.pictures import pictures
 from shim.core.ports import Ledger
-from shim.core.records import Message, Step
+from shim.core.records import Message, Native, Step
 from shim.core.wire import Json
 from shim.storage.outbox import Entry, Pair
 from shim.translate.items import message_item, pair_items
@@ -26,7 +26,7 @@ __all__ = ["ITEMS_A_CALL", "Group", "batches", "found", "groups_of", "plan"]
 ITEMS_A_CALL = 20
 """Responses spec 1.1."""
 
-Record = Message | Step
+Record = Message | Native | Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,8 @@ def _parcels(record: Record, images: Mapping[str, str]) -> list[list[Json]]:
     if isinstance(record, Message):
         item = message_item(record, images=images)
         return [] if item is None else [[item]]
+    if isinstance(record, Native):
+        return []  # it came from there
     items = pair_items(record)
     pairs, most = len(items) // 2, ITEMS_A_CALL // 2
     calls, outputs = items[:pairs], items[pairs:]

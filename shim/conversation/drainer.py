@@ -30,7 +30,10 @@ Create = Callable[[Json], Awaitable[str]]
 
 
 class Drainer:
-    """Drains the claimed thread. `create` makes a conversation; `progress` counts successes."""
+    """Drains the claimed thread. `create` makes a conversation; `progress` counts successes.
+
+    Native code uses the conversation of a `shared` thread: it is neither deleted nor replaced.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Drainer:
         create: Create,
         *,
         contents: Contents,
+        shared: bool,
     ) -> None:
         self._claim = claim
         self._thread_id = claim.thread_id
@@ -49,11 +53,15 @@ class Drainer:
         self._contents = contents
         self._remote = remote
         self._create = create
+        self._shared = shared
         self._began_again = False
         self.progress = 0
 
     async def run(self) -> None:
-        """Drain until nothing waits; raises Failed, Absent, and Lost where the claim is lost."""
+        """Drain until nothing waits; raises Failed, Absent, and Lost where the claim is lost.
+
+        Where the conversation of a shared thread is gone, Gone is raised.
+        """
         while entries := await self._outbox.entries(self._thread_id, _ENTRIES):
             try:
                 await self._carry_out(entries)
@@ -75,6 +83,8 @@ class Drainer:
                 await self._tell(_leading(entries))
 
     async def _begin_again(self, gone: Gone) -> None:
+        if self._shared:
+            raise gone
         if self._began_again:
             raise Failed(str(gone), again=False) from gone
         self._began_again = True
@@ -124,6 +134,10 @@ class Drainer:
         except Refused as refused:
             await self._claim.settle(entry, ())
             await self._leave_out(conversation_id, batch, refused)
+        except Failed as failed:
+            if failed.locked:
+                await self._claim.settle(entry, ())
+            raise
         else:  # whatever else went wrong, an earlier try may still arrive: the doubt stays
             await self._claim.settle(entry, _acknowledged(sent, made))
         self.progress += 1
@@ -153,7 +167,7 @@ class Drainer:
             await self._claim.renew()
             await self._remote.cancel(response_id)
         state = await self._outbox.mirrored(self._thread_id)
-        if state is not None and state.conversation_id:
+        if state is not None and state.conversation_id and not self._shared:
             path = f"/conversations/{state.conversation_id}"
             with suppress(Gone):
                 for item in await self._remote.tail(state.conversation_id):

@@ -6,8 +6,8 @@ becomes an exception that says what may be done about it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from shim.core.ports import Answer, Request, Upstream
@@ -18,6 +18,7 @@ __all__ = ["Absent", "Failed", "Gone", "Refused", "Remote"]
 
 _TIMEOUT = 20.0
 _PAGE: tuple[tuple[str, str], ...] = (("limit", "100"), ("order", "desc"))
+_WITH_ADDRESSES = (("include[]", "message.input_image.image_url"),)
 _LOCKED = "conversation_locked"
 _NO_ACCESS = frozenset({401, 403})
 _NO_SUCH_API = frozenset({404, 405, 501})
@@ -27,13 +28,17 @@ _PASSING = frozenset({408, 409, 429})
 class Failed(ShimError):
     """It was not done, or we were not told so: what was to be added may be there.
 
-    `again`: another try may soon succeed, `after` so many seconds if the upstream said.
+    `again`: another try may soon succeed, `after` so many seconds if the upstream said. `locked`: a
+    response is using the conversation, and certainly nothing was done.
     """
 
-    def __init__(self, reason: str, *, again: bool = True, after: float = 0.0) -> None:
+    def __init__(
+        self, reason: str, *, again: bool = True, after: float = 0.0, locked: bool = False
+    ) -> None:
         super().__init__(reason)
         self.again = again
         self.after = after
+        self.locked = locked
 
 
 class Absent(ShimError):
@@ -46,6 +51,14 @@ class Gone(ShimError):
 
 class Refused(ShimError):
     """What was sent will not be taken, however often it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items of a conversation, newest first; the `last` page has its first one."""
+
+    items: Sequence[Json]
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +98,18 @@ class Remote:
 
     async def tail(self, conversation_id: str, known: Collection[str] = ()) -> list[Json]:
         """The items that follow the last known one, oldest first."""
-        path, query = f"/conversations/{conversation_id}/items", _PAGE
         found: list[Json] = []
+        async with aclosing(self.pages(conversation_id)) as pages:
+            async for page in pages:
+                new = _until_known(page.items, known)
+                found += new
+                if len(new) < len(page.items):
+                    break
+        return found[::-1]
+
+    async def pages(self, conversation_id: str) -> AsyncGenerator[Page, None]:
+        """The conversation's items, newest first, as far as they are asked for."""
+        path, query = f"/conversations/{conversation_id}/items", _PAGE
         while True:
             answer = await self._send("GET", path, query=query)
             if answer.status == 404:
@@ -94,11 +117,22 @@ class Remote:
             if answer.status >= 300:
                 raise _failed(answer)
             page = _items(answer)
-            new = _until_known(page, known)
-            found += new
-            if len(new) < len(page) or not page or not answer.body.get("has_more"):
-                return found[::-1]
+            more = bool(page and answer.body.get("has_more"))
+            yield Page(page, last=not more)
+            if not more:
+                return
             query = (*_PAGE, ("after", page[-1]["id"]))
+
+    async def item(self, conversation_id: str, item_id: str) -> Json | None:
+        """One item with the addresses of its images; None where the conversation has it no more."""
+        path = f"/conversations/{conversation_id}/items/{item_id}"
+        answer = await self._send("GET", path, query=_WITH_ADDRESSES)
+        if answer.status == 404:
+            await self._check_there(conversation_id)
+            return None
+        if answer.status >= 300:
+            raise _failed(answer)
+        return answer.body
 
     async def delete(self, path: str) -> None:
         """Delete what is there; what cannot be deleted, now or ever, counts as deleted."""
@@ -142,8 +176,8 @@ def _may_wait(answer: Answer) -> bool:
 
 def _failed(answer: Answer) -> Failed:
     passing = answer.status >= 500 or answer.status in _PASSING
-    again = passing or _error(answer).get("code") == _LOCKED
-    return Failed(_words(answer), again=again, after=_asked(answer))
+    locked = _error(answer).get("code") == _LOCKED
+    return Failed(_words(answer), again=passing or locked, after=_asked(answer), locked=locked)
 
 
 def _asked(answer: Answer) -> float:

@@ -239,6 +239,8 @@ class Worker:
     async def _finish(self, after: Settled) -> Sequence[Event]:
         await self._save(after.run, after.batch)
         log.info("run %s on %s: %s", after.run.id, after.run.thread_id, after.run.status)
+        if after.run.status in FINAL:
+            await self._world.conversations.told(after.run.thread_id, self._target)
         return after.events
 
     async def _end(self, ending: str, error: Json | None = None) -> Sequence[Event]:

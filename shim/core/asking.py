@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from shim.core.containers import GONE, Containers, runs_code
 from shim.core.pictures import fetched, pictures, shown_files
 from shim.core.ports import Answer, Request, World
-from shim.core.records import Message, Run, Step
+from shim.core.records import Message, Native, Run, Step
 from shim.core.stores import Stores
 from shim.core.uploads import Uploads
 from shim.core.wire import Json, Target, encode_compact
@@ -27,6 +27,7 @@ from shim.translate.failures import (
     last_error,
 )
 from shim.translate.items import replayed
+from shim.translate.natives import unanswered
 from shim.translate.requests import Group, draft, halved, input_groups
 
 __all__ = ["Asking", "NoBackground", "OutOfTokens", "Refused"]
@@ -35,6 +36,7 @@ _MIN_OUTPUT_TOKENS = 16
 _HALVINGS = 4
 _BYTES_PER_TOKEN = 4
 _TOKENS_PER_IMAGE = 800
+_UNANSWERED = "what native code has yet to answer was left out: {0}"
 
 
 class _Answered(Protocol):
@@ -108,6 +110,8 @@ class Asking:
         self._groups = input_groups(
             run, history, plain=plain, pairs=self._world.pairs, images=images
         )
+        if waiting := unanswered([entry for entry in history if entry.run_id != run.id]):
+            self._note(_UNANSWERED.format(", ".join(waiting)))
         for _ in range(self.halvings):
             self._groups = halved(self._groups) or self._groups
         stored = self._dialect.store and self._world.store
@@ -121,7 +125,7 @@ class Asking:
         self._check_completion_limit()
         await self._fit()
 
-    async def _images(self, history: Sequence[Message | Step]) -> Mapping[str, str]:
+    async def _images(self, history: Sequence[Message | Native | Step]) -> Mapping[str, str]:
         """The images to be sent themselves; one of shim's own that is gone is left out."""
         world, thread_id = self._world, self._run.thread_id
         found = await pictures(world.ledger, world.contents, thread_id, history)

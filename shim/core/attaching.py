@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from shim.core.ports import Resources, World
-from shim.core.records import Message, Step, Thread
+from shim.core.records import Message, Native, Step, Thread
 from shim.core.requests import Asked
 from shim.core.stores import Stores
 from shim.core.uploads import Uploads
@@ -148,7 +148,7 @@ def _stores_of(resources: Json) -> list[str]:
     return list((resources.get("file_search") or {}).get("vector_store_ids") or ())
 
 
-def _attachments(messages: Iterable[Message | Step]) -> tuple[list[str], list[str]]:
+def _attachments(messages: Iterable[Message | Native | Step]) -> tuple[list[str], list[str]]:
     """The files to be searched, and those to be read by code, each once and in order."""
     searched: dict[str, None] = {}
     read: dict[str, None] = {}

@@ -26,9 +26,10 @@ __all__ = [
 ]
 
 
-def unknown(kind: str, object_id: str) -> ApiError:
+def unknown(kind: str, object_id: str, why: str = "") -> ApiError:
     """A 404 for an id; `kind` is spelled as the original did: `run step`, `thread`, ..."""
-    return ApiError(404, f"No {kind} found with id '{object_id}'.")
+    more = f" {why}." if why else ""
+    return ApiError(404, f"No {kind} found with id '{object_id}'.{more}")
 
 
 def no_such_file(file_id: str, why: str | None = None) -> ApiError:

@@ -19,8 +19,9 @@ from shim.core.messages import Messages
 from shim.core.params import check_id, parse_body, validate
 from shim.core.ports import World
 from shim.core.requests import Asked
-from shim.core.routes import PREFIXES, Matched, match, methods
+from shim.core.routes import CONVERSATION, PREFIXES, Matched, match, methods
 from shim.core.runs import Runs
+from shim.core.shared import Shared
 from shim.core.steps import Steps
 from shim.core.stores import Stores
 from shim.core.threads import Threads
@@ -53,6 +54,7 @@ class Engine:
         looks, keeper = Looks(world, begin_again), Keeper(world)
         stores = Stores(world)
         assistants, threads = Assistants(world, stores), Threads(world, stores, keeper)
+        self._shared = Shared(world)
         runs = Runs(world, threads, assistants, looks, stores)
         files = Files(world, keeper)
         self._endpoints = {
@@ -91,11 +93,13 @@ class Engine:
             _check_beta(call)
         matched = _matched(call)
         for name, value in matched.ids.items():
-            check_id(value, param=name, prefix=PREFIXES[name])
+            if name != "thread_id" or not value.startswith(CONVERSATION):
+                check_id(value, param=name, prefix=PREFIXES[name])
         body = {}
         if matched.route.body is not None:
             body = validate(matched.route.body, parse_body(call.body))
-        return await self._endpoints[matched.route.does](Asked(call, matched.ids, body))
+        ids = await self._shared.named(call, matched.ids)
+        return await self._endpoints[matched.route.does](Asked(call, ids, body))
 
 
 def _endpoints(

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from shim.core.keeping import Keeper
 from shim.core.leases import held
-from shim.core.lifecycle import move
+from shim.core.lifecycle import FINAL, move
 from shim.core.params import ListParams
 from shim.core.ports import Batch, Request, World
 from shim.core.records import ACTIVE, Message, Run, Step
@@ -255,6 +255,8 @@ class Looks:
     async def _save(self, after: Settled, target: Target) -> Run:
         saved = await self._keeper.save(after.run, after.batch, target)
         log.info("run %s on %s: %s", saved.id, saved.thread_id, saved.status)
+        if saved.status in FINAL:
+            await self._world.conversations.told(saved.thread_id, target)
         self._world.conversations.drain(saved.thread_id, target)
         return saved
 

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from shim.core.ids import FILE, names_one
 from shim.core.made_files import Contents
 from shim.core.ports import Ledger, Request, Upstream
-from shim.core.records import File, Message, Step
+from shim.core.records import File, Message, Native, Step
 from shim.core.wire import Target
 from shim.errors import ApiError, Unreachable
 
@@ -32,12 +32,12 @@ _FORMS = (
 _FORMATS = ".jpg, .jpeg, .png, .gif, .webp"
 
 
-def shown_files(entries: Iterable[Message | Step]) -> list[str]:
+def shown_files(entries: Iterable[Message | Native | Step]) -> list[str]:
     """The files of shim's own that messages show as images, each once."""
     return [file_id for file_id in _shown(entries) if file_id.startswith(FILE)]
 
 
-def _shown(entries: Iterable[Message | Step]) -> Iterable[str]:
+def _shown(entries: Iterable[Message | Native | Step]) -> Iterable[str]:
     parts = [
         part["image_file"]["file_id"]
         for entry in entries
@@ -49,7 +49,7 @@ def _shown(entries: Iterable[Message | Step]) -> Iterable[str]:
 
 
 async def fetched(
-    upstream: Upstream, target: Target, entries: Iterable[Message | Step]
+    upstream: Upstream, target: Target, entries: Iterable[Message | Native | Step]
 ) -> dict[str, str]:
     """The upstream's own images that messages show, as `data:` URLs; those that it gives."""
     made: dict[str, str] = {}
@@ -80,7 +80,7 @@ async def _fetched(upstream: Upstream, request: Request) -> bytes:
 
 
 async def pictures(
-    ledger: Ledger, contents: Contents, thread_id: str, entries: Iterable[Message | Step]
+    ledger: Ledger, contents: Contents, thread_id: str, entries: Iterable[Message | Native | Step]
 ) -> dict[str, str]:
     """The images that messages of a thread show, as `data:` URLs; those that are kept."""
     wanted = shown_files(entries)

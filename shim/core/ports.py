@@ -11,8 +11,19 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequen
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shim.core.conversations import Conversations, SharedThreads
 from shim.core.made_files import Contents, MadeFiles
-from shim.core.records import Assistant, Container, File, Listing, Message, Run, Step, Thread
+from shim.core.records import (
+    Assistant,
+    Container,
+    File,
+    Listing,
+    Message,
+    Native,
+    Run,
+    Step,
+    Thread,
+)
 from shim.core.wire import Event, Json, Target
 
 if TYPE_CHECKING:
@@ -21,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Batch",
-    "Conversations",
     "Dialect",
     "Download",
     "InHand",
@@ -257,7 +267,7 @@ class Batch:
     listings: Sequence[Listing] = ()
 
 
-class Ledger(MadeFiles, Protocol):
+class Ledger(MadeFiles, SharedThreads, Protocol):
     """The store. A method whose write needs a state that is not there raises Lost.
 
     `tenant` owns assistants and threads; what hangs on a thread is reached through it. Lists give
@@ -292,8 +302,8 @@ class Ledger(MadeFiles, Protocol):
     async def messages(self, thread_id: str, params: ListParams) -> list[Message]: ...
     async def save_message_metadata(self, message_id: str, metadata: dict[str, str]) -> None: ...
     async def delete_message(self, thread_id: str, message_id: str) -> None: ...
-    async def history(self, thread_id: str) -> list[Message | Step]:
-        """The thread's messages and tool steps, oldest first."""
+    async def history(self, thread_id: str) -> list[Message | Native | Step]:
+        """The thread's messages and tool steps, and what else native code said, oldest first."""
         ...
 
     async def add_run(self, run: Run, batch: Batch) -> None:
@@ -320,22 +330,6 @@ class Ledger(MadeFiles, Protocol):
 
     async def refused_parameters(self, server: str, model: str) -> frozenset[str]: ...
     async def remember_refused(self, server: str, model: str, name: str) -> None: ...
-
-
-class Conversations(Protocol):
-    """Who keeps the threads' conversations at the upstream, if anyone does."""
-
-    def wanted(self, target: Target) -> bool:
-        """Whether threads made now are mirrored."""
-        ...
-
-    def drain(self, thread_id: str, target: Target) -> None:
-        """Carry out, after the call in hand, what waits for the thread's conversation."""
-        ...
-
-    def clean(self, thread_id: str, target: Target) -> None:
-        """Delete, after the call in hand, what a deleted thread left at the upstream."""
-        ...
 
 
 @dataclass(slots=True)

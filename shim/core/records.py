@@ -17,6 +17,7 @@ __all__ = [
     "File",
     "Listing",
     "Message",
+    "Native",
     "Run",
     "Step",
     "Thread",
@@ -75,7 +76,8 @@ class Assistant:
 class Thread:
     """A thread, and the conversation that mirrors it once there is one.
 
-    `version` counts the changes of its metadata and resources.
+    `version` counts the changes of its metadata and resources. A `shared` one has a conversation
+    that native code uses as well.
     """
 
     id: str
@@ -84,6 +86,7 @@ class Thread:
     tool_resources: Json = field(default_factory=dict)
     conversation_id: str | None = None
     version: int = 0
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message; `content` holds wire parts. `position` orders it in its thread."""
+    """A message; `content` holds wire parts. `position` orders it in its thread.
+
+    `native` is the item by which native code said it, where the content cannot tell all of it.
+    """
 
     id: str
     created_at: int
@@ -148,6 +154,25 @@ class Message:
     incomplete_at: int | None = None
     completed_at: int | None = None
     position: int = 0
+    native: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """An item that native code put into a shared thread's conversation, and that is no message.
+
+    `data` is the item as it stands there; `id` is its own.
+    """
+
+    id: str
+    thread_id: str
+    data: Json
+    position: int = 0
+
+    @property
+    def run_id(self) -> None:
+        """The run that it is of: none."""
+        return
 
 
 @dataclass(frozen=True, slots=True)

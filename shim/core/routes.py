@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from shim.core import params
 
-__all__ = ["ROUTES", "Matched", "Route", "match", "methods"]
+__all__ = ["CONVERSATION", "PREFIXES", "ROUTES", "Matched", "Route", "match", "methods"]
 
 PREFIXES = {
     "assistant_id": "asst",
@@ -25,6 +25,9 @@ PREFIXES = {
     "file_id": "file-",
 }
 """How the ids in a path begin (Assistants spec 7.3)."""
+
+CONVERSATION = "conv_"
+"""How the id of a conversation begins, which may stand where a thread's does."""
 
 
 @dataclass(frozen=True)

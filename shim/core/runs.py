@@ -25,6 +25,7 @@ from shim.core.ports import Batch, World
 from shim.core.records import RESOURCE_IDS, RUN_SECONDS, Assistant, Message, Run, Step, Thread
 from shim.core.requests import Asked
 from shim.core.settling import run_told
+from shim.core.shared import Shared
 from shim.core.stores import WAIT_SECONDS, Stores
 from shim.core.threads import Threads
 from shim.core.uploads import Uploads
@@ -75,6 +76,7 @@ class Runs:
         self._assistants = assistants
         self._looks = looks
         self._uploads = Uploads(world)
+        self._shared = Shared(world)
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}/runs: answers a queued run, or its events."""
@@ -96,10 +98,12 @@ class Runs:
         assistant = await self._assistant(asked)
         if (active := await self._looks.active(thread.id, asked.target)) is not None:
             raise conflicts.busy_for_runs(active)
+        said = await self._shared.ready(thread, asked.target)
         brought = await attaching.brought(thread, messages)
         resources = brought.now if brought else thread.tool_resources
         extended = replace(thread, tool_resources=resources)
-        run = replace(self._new(asked, assistant, extended), include=tuple(included))
+        made = self._new(asked, assistant, extended).with_notes(said)
+        run = replace(made, include=tuple(included))
         await self._check_something_to_run(run, messages)
         run = await self._checked(run, asked.target)
         batch = Batch(new=messages, mirror=mirrored(messages), resources=brought)
@@ -133,7 +137,7 @@ class Runs:
 
     async def retrieve(self, asked: Asked) -> Reply:
         """GET one run."""
-        return _shown(await self.find(asked))
+        return _shown(*await self._found(asked))
 
     async def update(self, asked: Asked) -> Reply:
         """POST: metadata only, and not while the run is worked on."""
@@ -154,7 +158,9 @@ class Runs:
         for cursor in params.cursors:
             await self._record(thread.id, cursor)
         found = await self._world.ledger.runs(thread.id, params)
-        return Reply(body=pages.page(found, params.limit, objects.run))
+        said = await self._shared.ended(thread, found, asked.target)
+        body = pages.page(found, params.limit, objects.run)
+        return Reply(body=body, headers=notes.header(said))
 
     async def cancel(self, asked: Asked) -> Reply:
         """POST .../cancel: answers `cancelling`; where nobody is at work, the end comes at once."""
@@ -195,9 +201,14 @@ class Runs:
 
     async def find(self, asked: Asked) -> Run:
         """The run in the path as it is now, or the original's 404."""
+        return (await self._found(asked))[0]
+
+    async def _found(self, asked: Asked) -> tuple[Run, Sequence[str]]:
+        """The same, with what else is to be said of it now."""
         thread = await self._threads.find(asked)
         run = await self._record(thread.id, asked.id("run"))
-        return await self._looks.fresh(run, asked.target)
+        run = await self._looks.fresh(run, asked.target)
+        return run, await self._shared.ended(thread, [run], asked.target)
 
     async def _assistant(self, asked: Asked) -> Assistant:
         return await self._assistants.find(asked.tenant, asked.body["assistant_id"])
@@ -294,8 +305,8 @@ def _told(step: Step) -> Event:
     return event
 
 
-def _shown(run: Run) -> Reply:
-    return Reply(body=objects.run(run), headers=notes.header(run.notes))
+def _shown(run: Run, also: Iterable[str] = ()) -> Reply:
+    return Reply(body=objects.run(run), headers=notes.header([*run.notes, *also]))
 
 
 def _effective(body: Json, assistant: Assistant) -> dict[str, Any]:

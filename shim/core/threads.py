@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shim.core import conflicts, objects
+from shim.core import conflicts, notes, objects
 from shim.core.attaching import Attaching
 from shim.core.content import mirrored, new_message
 from shim.core.ids import mint
@@ -12,6 +12,7 @@ from shim.core.keeping import Keeper
 from shim.core.ports import Batch, Mirror, World
 from shim.core.records import RESOURCE_IDS, Thread
 from shim.core.requests import Asked
+from shim.core.shared import Shared, stays
 from shim.core.stores import Stores
 from shim.core.uploads import Uploads
 from shim.core.wire import Json, Reply, Target
@@ -28,6 +29,7 @@ class Threads:
         self._stores = stores
         self._keeper = keeper
         self._uploads = Uploads(world)
+        self._shared = Shared(world)
 
     async def create(self, asked: Asked) -> Reply:
         """POST /threads, with messages to begin with if any are given."""
@@ -58,7 +60,9 @@ class Threads:
 
     async def retrieve(self, asked: Asked) -> Reply:
         """GET /threads/{thread_id}."""
-        return Reply(body=objects.thread_read(await self.find(asked)))
+        record = await self.find(asked)
+        said = await self._shared.read(record, asked.target, whole=True)
+        return Reply(body=objects.thread_read(record), headers=notes.header(said))
 
     async def update(self, asked: Asked) -> Reply:
         """POST /threads/{thread_id}: metadata and tool_resources replace what is there."""
@@ -85,7 +89,8 @@ class Threads:
         except Lost:
             raise conflicts.unknown("thread", record.id) from None
         self._world.conversations.clean(record.id, asked.target)
-        return Reply(body=objects.deleted("thread", record.id))
+        body = objects.deleted("thread", record.id)
+        return Reply(body=body, headers=notes.header(stays(record)))
 
     async def find(self, asked: Asked) -> Thread:
         """The thread in the path, or the original's 404."""

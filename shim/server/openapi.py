@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 import shim
 from shim.core.params import INCLUDABLE, LIMIT_DEFAULT, LIMIT_MAX, LIMIT_MIN, ORDERS
-from shim.core.routes import PREFIXES, ROUTES, Route
+from shim.core.routes import CONVERSATION, PREFIXES, ROUTES, Route
 from shim.core.wire import Json
 from shim.server.answers import ANSWERS
 from shim.server.operations import OPERATIONS, Operation
@@ -145,13 +145,19 @@ def _parameters(route: Route, about: Operation) -> list[Json]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": f"^{PREFIXES[name]}"},
+            "schema": {"type": "string", "pattern": _pattern(name)},
         }
         for name in route.pattern.groupindex
     ]
     beta = [] if route.does.startswith("files.") else ["beta"]
     shared = [*beta, *map(_word, about.query)]
     return [*ids, *({"$ref": f"#/components/parameters/{name}"} for name in shared)]
+
+
+def _pattern(name: str) -> str:
+    """How an id begins; a conversation's may stand for its thread's."""
+    prefix = PREFIXES[name]
+    return f"^({prefix}|{CONVERSATION})" if name == "thread_id" else f"^{prefix}"
 
 
 def _parameter(name: str) -> Json:

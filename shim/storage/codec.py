@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from shim.core.records import Assistant, File, Message, Run, Step, Thread, Usage
+from shim.core.records import Assistant, File, Message, Native, Run, Step, Thread, Usage
 from shim.core.wire import decode_json, encode_compact
 from shim.storage.database import Row
 
-__all__ = ["dump", "load", "pack", "unpack", "unpack_thread"]
+__all__ = ["dump", "load", "pack", "unpack", "unpack_native", "unpack_thread"]
 
 Record = TypeVar("Record", Assistant, File, Message, Run, Step)
 
@@ -81,4 +81,10 @@ def unpack_thread(row: Row) -> Thread:
         tool_resources=load(row["tool_resources"]),
         conversation_id=row["conversation_id"],
         version=row["version"],
+        shared=bool(row["shared"]),
     )
+
+
+def unpack_native(row: Row) -> Native:
+    """The item of native code that a row holds."""
+    return Native(row["id"], row["thread_id"], load(row["data"]), row["position"])

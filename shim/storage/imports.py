@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from shim.core.records import Assistant, File, Message, Run, Step, Thread
 from shim.storage.codec import dump, load, pack, unpack, unpack_thread
 from shim.storage.database import Database, Row, Statement
-from shim.storage.statements import assistant_version, new_file
+from shim.storage.statements import THREADS, assistant_version, new_file
 
 __all__ = ["History", "Imports", "Owned"]
 
@@ -25,7 +25,10 @@ _INSERTS = {
     Step: "INSERT INTO steps VALUES (:id, :thread, :run, :type, :position, :data)",
     Run: "INSERT INTO runs VALUES (:id, :thread, :position, :status, 0, :metadata, :data)",
 }
-_HANGING = ("messages", "runs", "steps", "turns", "mirrored_items", "listings", "outbox")
+_HANGING = (
+    *("messages", "runs", "steps", "turns", "mirrored_items", "listings", "outbox"),
+    *("native_items", "shared_threads"),
+)
 _SOME = 200
 
 
@@ -172,12 +175,8 @@ class Imports:
     async def history(self, thread_id: str) -> History | None:
         """A thread with all that hangs on it, whoever owns it."""
         params = {"id": thread_id}
-        threads = (
-            "SELECT t.*, m.conversation_id FROM threads t "
-            "LEFT JOIN mirrors m ON m.thread_id = t.id WHERE t.id = :id"
-        )
         found, *rows, turns = await self._database.execute(
-            Statement(threads, params),
+            Statement(f"{THREADS} WHERE t.id = :id", params),
             *(
                 Statement(f"SELECT * FROM {each} WHERE thread_id = :id ORDER BY position", params)
                 for each in ("messages", "runs", "steps")

@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shim.core.ports import Batch, Mirror
-from shim.core.records import Assistant, Message, Run, Step, Thread
+from shim.core.records import Assistant, Message, Native, Run, Step, Thread
 from shim.core.wire import Json
-from shim.storage.codec import dump, load, pack, unpack, unpack_thread
+from shim.storage.codec import dump, load, pack, unpack, unpack_native, unpack_thread
 from shim.storage.database import Row, Statement
 from shim.storage.made_files import MadeFiles
+from shim.storage.shared_threads import SharedThreads
 from shim.storage.statements import (
     ACTIVE,
+    THREADS,
     assistant_version,
     attached,
     changed,
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
-_THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id "
-_TABLES_OF_A_THREAD = ("messages", "runs", "steps", "turns", "mirrored_items", "listings")
+_TABLES_OF_A_THREAD = (
+    *("messages", "runs", "steps", "turns", "mirrored_items", "listings", "native_items"),
+)
 _NOT_KEPT = "DELETE FROM files WHERE thread_id = :thread AND status <> 'kept'"
 # moves the row that every write of the thread's drainer moves, so that one of the two comes first
 _BEGIN_ANEW = "UPDATE mirrors SET failures = 0 WHERE thread_id = :thread"
@@ -54,7 +57,7 @@ _MIRROR_LATER = (
 _LEAVE = (_BEGIN_ANEW, _WAITS_NO_MORE, _MIRROR_LATER, _DELETE_LATER)
 
 
-class Ledger(MadeFiles):
+class Ledger(MadeFiles, SharedThreads):
     """The store of one shim."""
 
     # assistants
@@ -106,7 +109,7 @@ class Ledger(MadeFiles):
         )
 
     async def thread(self, tenant: str, thread_id: str) -> Thread | None:
-        sql = _THREAD + "WHERE t.id = :id AND t.tenant = :tenant"
+        sql = f"{THREADS} WHERE t.id = :id AND t.tenant = :tenant"
         rows = await self._rows(sql, id=thread_id, tenant=tenant)
         return unpack_thread(rows[0]) if rows else None
 
@@ -188,16 +191,18 @@ class Ledger(MadeFiles):
         gone = Mirror("delete_message", {"message_id": message_id})
         await self._database.execute(Statement(sql, params, expect=1), *placed(thread_id, [gone]))
 
-    async def history(self, thread_id: str) -> list[Message | Step]:
+    async def history(self, thread_id: str) -> list[Message | Native | Step]:
         params = {"thread": thread_id}
-        messages, steps = await self._database.execute(
+        messages, steps, natives = await self._database.execute(
             Statement("SELECT * FROM messages WHERE thread_id = :thread", params),
             Statement(
                 "SELECT * FROM steps WHERE thread_id = :thread AND type = 'tool_calls'", params
             ),
+            Statement("SELECT * FROM native_items WHERE thread_id = :thread", params),
         )
-        entries: list[Message | Step] = [unpack(Message, row) for row in messages]
+        entries: list[Message | Native | Step] = [unpack(Message, row) for row in messages]
         entries += [unpack(Step, row) for row in steps]
+        entries += [unpack_native(row) for row in natives]
         return sorted(entries, key=lambda entry: entry.position)
 
     # runs

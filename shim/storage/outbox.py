@@ -55,7 +55,8 @@ class Mirrored:
     """The state of a thread's conversation. `tenant` may drain it with its own credentials only.
 
     `refused` counts the items that the upstream would not take. `server` is the base URL for which
-    the thread was made.
+    the thread was made. With `shared`, native code uses the conversation too: it is never deleted,
+    nor is another one made in its place.
     """
 
     thread_id: str
@@ -67,6 +68,7 @@ class Mirrored:
     problem: str | None
     refused: int = 0
     server: str | None = None
+    shared: bool = False
 
 
 class Outbox:
@@ -117,7 +119,8 @@ class Outbox:
             "SELECT m.*, "
             "(SELECT COUNT(*) FROM outbox o WHERE o.thread_id = m.thread_id) AS pending, "
             "(SELECT COUNT(*) FROM mirrored_items i WHERE i.thread_id = m.thread_id "
-            f"AND {_IS_REFUSED}) AS refused "
+            f"AND {_IS_REFUSED}) AS refused, "
+            "EXISTS (SELECT 1 FROM shared_threads s WHERE s.thread_id = m.thread_id) AS shared "
             f"FROM mirrors m WHERE {condition} ORDER BY m.thread_id",
             params,
         )
@@ -160,8 +163,9 @@ class Claim:
         self.thread_id = thread_id
         self._owner = owner
 
-    async def _write(self, *statements: Statement) -> None:
-        hold = self._statement(
+    async def write(self, *statements: Statement) -> None:
+        """Carry out statements, all or none of them."""
+        hold = self.statement(
             "UPDATE mirrors SET lease_until = :until WHERE thread_id = :thread AND owner = :owner",
             expect=1,
             owner=self._owner,
@@ -169,40 +173,47 @@ class Claim:
         )
         await self._database.execute(hold, *statements)
 
-    def _statement(self, sql: str, expect: int | None = None, **params: Any) -> Statement:
+    def statement(self, sql: str, expect: int | None = None, **params: Any) -> Statement:
+        """A statement whose `:thread` is the claimed one."""
         return Statement(sql, {**params, "thread": self.thread_id}, expect)
 
     async def renew(self) -> None:
         """Go on holding it."""
-        await self._write()
+        await self.write()
 
     async def opened(self, conversation_id: str) -> None:
         """Remember the thread's conversation."""
         sql = "UPDATE mirrors SET conversation_id = :conversation WHERE thread_id = :thread"
-        await self._write(self._statement(sql, conversation=conversation_id))
+        await self.write(self.statement(sql, conversation=conversation_id))
 
     async def doubt(self, entry: Entry, sent: Sequence[Pair]) -> None:
         """Remember, before it is sent, what may arrive without our being told."""
         payload = dump({**entry.payload, "sent": sent})
-        await self._write(self._doubtful(entry, ambiguous=1), self._payload(entry, payload))
+        await self.write(self._doubtful(entry, ambiguous=1), self._payload(entry, payload))
 
     async def settle(self, entry: Entry, told: Sequence[Pair]) -> None:
         """The doubt is over: these items are there, what else was sent is not."""
-        await self._write(self._doubtful(entry, ambiguous=0), *self._told(told))
+        await self.write(self._doubtful(entry, ambiguous=0), *self._told(told))
 
     async def refuse(self, record_id: str, items: int) -> None:
         """Remember that the upstream does not take these items."""
         pairs = [(record_id, f"{_REFUSED}{number}") for number in range(items)]
-        await self._write(*self._told(pairs))
+        await self.write(*self._told(pairs))
 
     async def done(self, entries: Sequence[Entry]) -> None:
-        """Strike entries out; what a deleted message became is forgotten."""
+        """Strike entries out; what a deleted message became is forgotten.
+
+        Of a shared thread it is not, or an item that could not be deleted would be read in again.
+        """
         strike = "DELETE FROM outbox WHERE thread_id = :thread AND position = :position"
-        forget = "DELETE FROM mirrored_items WHERE thread_id = :thread AND message_id = :message"
-        await self._write(
-            *(self._statement(strike, position=entry.position) for entry in entries),
+        forget = (
+            "DELETE FROM mirrored_items WHERE thread_id = :thread AND message_id = :message "
+            "AND NOT EXISTS (SELECT 1 FROM shared_threads WHERE thread_id = :thread)"
+        )
+        await self.write(
+            *(self.statement(strike, position=entry.position) for entry in entries),
             *(
-                self._statement(forget, message=entry.payload["message_id"])
+                self.statement(forget, message=entry.payload["message_id"])
                 for entry in entries
                 if entry.kind == "delete_message"
             ),
@@ -214,23 +225,23 @@ class Claim:
             "INSERT INTO outbox SELECT :thread, 0, 'again', '{}', 0 "
             "WHERE EXISTS (SELECT 1 FROM threads WHERE id = :thread) ON CONFLICT DO NOTHING"
         )
-        await self._write(
-            self._statement("UPDATE mirrors SET conversation_id = NULL WHERE thread_id = :thread"),
-            self._statement("DELETE FROM mirrored_items WHERE thread_id = :thread"),
-            self._statement("UPDATE outbox SET ambiguous = 0 WHERE thread_id = :thread"),
-            self._statement(everything),
+        await self.write(
+            self.statement("UPDATE mirrors SET conversation_id = NULL WHERE thread_id = :thread"),
+            self.statement("DELETE FROM mirrored_items WHERE thread_id = :thread"),
+            self.statement("UPDATE outbox SET ambiguous = 0 WHERE thread_id = :thread"),
+            self.statement(everything),
         )
 
     async def forget_store(self, store_id: str) -> None:
         """A store that was made for the thread is deleted."""
         sql = "DELETE FROM made_stores WHERE thread_id = :thread AND store_id = :store"
-        await self._write(self._statement(sql, store=store_id))
+        await self.write(self.statement(sql, store=store_id))
 
     async def forget(self) -> None:
         """Strike out a thread whose conversation is gone, or shall not be kept any more."""
         tables = ("outbox", "mirrored_items", "mirrors")
-        await self._write(
-            *(self._statement(f"DELETE FROM {table} WHERE thread_id = :thread") for table in tables)
+        await self.write(
+            *(self.statement(f"DELETE FROM {table} WHERE thread_id = :thread") for table in tables)
         )
 
     async def release(self, problem: str | None) -> None:
@@ -241,11 +252,11 @@ class Claim:
             "WHERE thread_id = :thread AND owner = :owner"
         )
         failed = int(problem is not None)
-        release = self._statement(sql, problem=problem, failed=failed, owner=self._owner)
+        release = self.statement(sql, problem=problem, failed=failed, owner=self._owner)
         await self._database.execute(release)
 
     def _doubtful(self, entry: Entry, ambiguous: int) -> Statement:
-        return self._statement(
+        return self.statement(
             "UPDATE outbox SET ambiguous = :ambiguous "
             "WHERE thread_id = :thread AND position = :position",
             ambiguous=ambiguous,
@@ -253,7 +264,7 @@ class Claim:
         )
 
     def _payload(self, entry: Entry, payload: str) -> Statement:
-        return self._statement(
+        return self.statement(
             "UPDATE outbox SET payload = :payload "
             "WHERE thread_id = :thread AND position = :position",
             payload=payload,
@@ -261,8 +272,11 @@ class Claim:
         )
 
     def _told(self, pairs: Sequence[Pair]) -> list[Statement]:
-        sql = "INSERT INTO mirrored_items VALUES (:thread, :record, :item) ON CONFLICT DO NOTHING"
-        return [self._statement(sql, record=record, item=item) for record, item in pairs]
+        sql = (
+            "INSERT INTO mirrored_items (thread_id, message_id, item_id) "
+            "VALUES (:thread, :record, :item) ON CONFLICT DO NOTHING"
+        )
+        return [self.statement(sql, record=record, item=item) for record, item in pairs]
 
 
 def _mirrored(row: Row) -> Mirrored:
@@ -276,4 +290,5 @@ def _mirrored(row: Row) -> Mirrored:
         row["problem"],
         row["refused"],
         row["server"],
+        bool(row["shared"]),
     )

@@ -16,11 +16,10 @@ from shim.errors import SettingsError
 from shim.storage.codec import unpack, unpack_thread
 from shim.storage.database import Database, Statement
 from shim.storage.schema import version_of
-from shim.storage.statements import ACTIVE
+from shim.storage.statements import ACTIVE, THREADS
 
 __all__ = ["Kept", "Listed", "Overview", "schema_of"]
 
-_THREAD = "SELECT t.*, m.conversation_id FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id"
 _BUSY_SECONDS = 2.0
 
 
@@ -57,14 +56,14 @@ class Overview:
         sql = (
             "SELECT t.*, (SELECT COUNT(*) FROM messages c WHERE c.thread_id = t.id) AS messages, "
             f"(SELECT r.status FROM runs r WHERE r.thread_id = t.id AND r.status IN {ACTIVE}) "
-            f"AS active FROM ({_THREAD} ORDER BY t.created_at DESC, t.id DESC LIMIT :limit) t"
+            f"AS active FROM ({THREADS} ORDER BY t.created_at DESC, t.id DESC LIMIT :limit) t"
         )
         (rows,) = await self._database.execute(Statement(sql, {"limit": limit + 1}))
         return [Listed(unpack_thread(row), row["messages"], row["active"]) for row in rows]
 
     async def thread(self, thread_id: str) -> Thread | None:
         """A thread, whoever owns it."""
-        statement = Statement(f"{_THREAD} WHERE t.id = :id", {"id": thread_id})
+        statement = Statement(f"{THREADS} WHERE t.id = :id", {"id": thread_id})
         (rows,) = await self._database.execute(statement)
         return unpack_thread(rows[0]) if rows else None
 

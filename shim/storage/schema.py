@@ -163,6 +163,21 @@ _NOTED = """
 ALTER TABLE imports ADD COLUMN note TEXT;
 """
 
+# which conversations native code uses as well, what it put there, and where the items stand. A row
+# outlives its thread: what was deleted is not taken in again, by nobody
+_SHARED = """
+CREATE TABLE shared_threads (
+  conversation_id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, tenant TEXT NOT NULL
+);
+CREATE UNIQUE INDEX shared_by_thread ON shared_threads (thread_id);
+CREATE INDEX mirrors_by_conversation ON mirrors (conversation_id);
+CREATE TABLE native_items (
+  id TEXT NOT NULL, thread_id TEXT NOT NULL, position BIGINT NOT NULL, data TEXT NOT NULL,
+  PRIMARY KEY (thread_id, id)
+);
+ALTER TABLE mirrored_items ADD COLUMN place BIGINT;
+"""
+
 _REMEMBER = """
 CREATE TABLE IF NOT EXISTS shim_schema (version INTEGER NOT NULL);
 DELETE FROM shim_schema;
@@ -181,6 +196,7 @@ MIGRATIONS: tuple[str, ...] = (
     _IMPORTS,
     _LANES,
     _NOTED,
+    _SHARED,
 )
 """Each is a script that takes the schema one step on; the order is the history, never changed."""
 

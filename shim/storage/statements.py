@@ -10,12 +10,23 @@ import time
 from collections.abc import Sequence
 
 from shim.core.ports import Batch, Mirror, Resources
-from shim.core.records import Assistant, Container, File, Listing, Message, Run, Step, Thread
+from shim.core.records import (
+    Assistant,
+    Container,
+    File,
+    Listing,
+    Message,
+    Native,
+    Run,
+    Step,
+    Thread,
+)
 from shim.storage.codec import dump, pack
 from shim.storage.database import Statement
 
 __all__ = [
     "ACTIVE",
+    "THREADS",
     "assistant_version",
     "attached",
     "changed",
@@ -26,11 +37,19 @@ __all__ = [
     "new_file",
     "new_thread",
     "placed",
+    "shared_thread",
     "stores_made_for",
     "turn",
 ]
 
-Entry = Message | Step | Run | Mirror
+Entry = Message | Native | Step | Run | Mirror
+
+THREADS = (
+    "SELECT t.*, m.conversation_id, "
+    "EXISTS (SELECT 1 FROM shared_threads s WHERE s.thread_id = t.id) AS shared "
+    "FROM threads t LEFT JOIN mirrors m ON m.thread_id = t.id"
+)
+"""Threads as they are read, of which any condition may follow."""
 
 ACTIVE = "('queued', 'in_progress', 'requires_action', 'cancelling')"
 _IDLE = f" AND NOT EXISTS (SELECT 1 FROM runs WHERE thread_id = :thread AND status IN {ACTIVE})"
@@ -38,6 +57,7 @@ _POSITION = "(SELECT next_position FROM threads WHERE id = :thread) - :back"
 
 _INSERTS: dict[type, str] = {
     Message: f"INSERT INTO messages VALUES (:id, :thread, :run, {_POSITION}, :metadata, :data)",
+    Native: f"INSERT INTO native_items VALUES (:id, :thread, {_POSITION}, :data)",
     Step: f"INSERT INTO steps VALUES (:id, :thread, :run, :type, {_POSITION}, :data)",
     Run: f"INSERT INTO runs VALUES (:id, :thread, {_POSITION}, :status, 0, :metadata, :data)",
     Mirror: f"INSERT INTO outbox SELECT :thread, {_POSITION}, :kind, :payload, 0 "
@@ -63,6 +83,8 @@ def _values(entry: Entry) -> dict[str, object]:
         case Message():
             metadata = dump(entry.metadata)
             return {"id": entry.id, "run": entry.run_id, "metadata": metadata, "data": pack(entry)}
+        case Native():
+            return {"id": entry.id, "data": dump(entry.data)}
         case Step():
             return {"id": entry.id, "run": entry.run_id, "type": entry.type, "data": pack(entry)}
         case Run():
@@ -106,23 +128,40 @@ def assistant_version(record: Assistant) -> Statement:
 
 def new_thread(tenant: str, record: Thread, batch: Batch) -> list[Statement]:
     """A new thread with what it starts with, and the row of its conversation if it gets one."""
-    params = {
-        "id": record.id,
-        "tenant": tenant,
-        "created_at": record.created_at,
-        "metadata": dump(record.metadata),
-        "resources": dump(record.tool_resources),
-    }
-    thread = (
-        "INSERT INTO threads (id, tenant, created_at, next_position, metadata, tool_resources) "
-        "VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)"
-    )
-    mirror = "INSERT INTO mirrors VALUES (:id, :tenant, NULL, NULL, 0, 0, NULL, :server)"
-    statements = [Statement(thread, params), *_made_for(record.id, batch.resources)]
+    statements = [_thread(tenant, record), *_made_for(record.id, batch.resources)]
     if batch.mirror:
         server = next((entry.payload.get("server") for entry in batch.mirror), None)
-        statements.append(Statement(mirror, {**params, "server": server}))
+        statements.append(_conversation(tenant, record, server))
     return statements
+
+
+def shared_thread(tenant: str, record: Thread, server: str) -> list[Statement]:
+    """A new thread over a conversation that is there already."""
+    sql = "INSERT INTO shared_threads VALUES (:conversation, :thread, :tenant)"
+    params = {"conversation": record.conversation_id, "thread": record.id, "tenant": tenant}
+    made = [_thread(tenant, record), _conversation(tenant, record, server)]
+    return [Statement(sql, params), *made]
+
+
+def _thread(tenant: str, record: Thread) -> Statement:
+    return Statement(
+        "INSERT INTO threads (id, tenant, created_at, next_position, metadata, tool_resources) "
+        "VALUES (:id, :tenant, :created_at, 1, :metadata, :resources)",
+        {
+            "id": record.id,
+            "tenant": tenant,
+            "created_at": record.created_at,
+            "metadata": dump(record.metadata),
+            "resources": dump(record.tool_resources),
+        },
+    )
+
+
+def _conversation(tenant: str, record: Thread, server: str | None) -> Statement:
+    """The row of a thread's conversation, which is known already or made later."""
+    sql = "INSERT INTO mirrors VALUES (:id, :tenant, :conversation, NULL, 0, 0, NULL, :server)"
+    params = {"id": record.id, "tenant": tenant, "conversation": record.conversation_id}
+    return Statement(sql, {**params, "server": server})
 
 
 def attached(thread_id: str, batch: Batch) -> list[Statement]:

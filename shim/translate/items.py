@@ -28,8 +28,12 @@ def message_item(
     `plain` sends an assistant's text as a string, which every server takes. Images that an
     assistant made cannot be sent back (spec 10) and are left out.
     """
-    if message.role == "assistant":
+    content: str | list[Json]
+    if message.role == "assistant" and (plain or message.native is None):
         content = _assistant_content(message, plain=plain)
+    elif message.native is not None:
+        content = [_with_image(part, images) for part in parts_of(message.native)]
+        return {**message.native, "content": content} if content else None
     else:
         content = [
             _input_part(part, images)
@@ -37,6 +41,14 @@ def message_item(
             if not _is_empty(part) and not _is_missing(part, images)
         ]
     return {"type": "message", "role": message.role, "content": content} if content else None
+
+
+def _with_image(part: Json, images: Mapping[str, str]) -> Json:
+    """A part as it is, but for an image whose id the server at hand does not take."""
+    if part.get("type") != "input_image" or part.get("file_id") not in images:
+        return part
+    rest = {key: value for key, value in part.items() if key != "file_id"}
+    return {**rest, "image_url": images[part["file_id"]]}
 
 
 def message_text(message: Message) -> str:

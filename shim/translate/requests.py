@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shim.core.ports import Dialect
-from shim.core.records import Message, Run, Step
+from shim.core.records import Message, Native, Run, Step
 from shim.core.wire import Json
+from shim.translate import natives
 from shim.translate.items import message_item, pair_items
 
 __all__ = ["Draft", "draft", "halved", "input_groups"]
 
+Entry = Message | Native | Step
 Group = tuple[Json, ...]
 """Items that stay together: one message, or the calls and outputs of one step."""
 
@@ -34,7 +36,7 @@ class Draft:
 
 def input_groups(
     run: Run,
-    history: Sequence[Message | Step],
+    history: Sequence[Message | Native | Step],
     *,
     plain: bool,
     pairs: bool,
@@ -45,18 +47,22 @@ def input_groups(
     `truncation_strategy.last_messages` keeps that many of the newest messages, and the calls
     between them. `images` are those of shim's own that messages show, as URLs.
     """
-    earlier = [entry for entry in history if entry.run_id != run.id]
+    earlier = _last_messages(run, [entry for entry in history if entry.run_id != run.id])
+    native = natives.groups(earlier, plain=plain)
     groups: list[Group] = []
-    for entry in _last_messages(run, earlier):
+    for entry in earlier:
         if isinstance(entry, Message):
             item = message_item(entry, plain=plain, images=images or {})
             groups.append((item,) if item else ())
+        elif isinstance(entry, Native):
+            group = native.get(entry.id, ())
+            groups.append(tuple(item for item in group if pairs or item["type"] == "message"))
         elif pairs:
             groups.append(tuple(pair_items(entry)))
     return [group for group in groups if group]
 
 
-def _last_messages(run: Run, earlier: list[Message | Step]) -> list[Message | Step]:
+def _last_messages(run: Run, earlier: list[Entry]) -> list[Entry]:
     strategy = run.truncation_strategy or {}
     if strategy.get("type") != "last_messages":
         return earlier

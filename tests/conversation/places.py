@@ -22,6 +22,7 @@ from shim.settings import Settings, wire
 from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
+from shim.storage.shared_threads import Reads
 from shim.storage.sqlite import SQLite
 from shim.upstream.http import BlockingUpstream, module_of
 from shim.workers import BlockingWorkers
@@ -146,7 +147,11 @@ class Place:
             upstream = Brisk(
                 BlockingUpstream(client, workers.sleep, "openai"), self._flags, self._timeout
             )
-            mirrors = Mirrors(self.outbox, self.ledger, upstream, workers, mode, contents=Memory())
+            mirrors = Mirrors(
+                *(self.outbox, self.ledger, upstream, workers, mode),
+                contents=Memory(),
+                reads=Reads(self._database),
+            )
             return drive.run(mirrors.drain_now(thread, TARGET))
 
     # what programs do

@@ -30,6 +30,7 @@ from shim.settings import Settings, Wired, open_database
 from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
+from shim.storage.shared_threads import Reads
 
 __all__ = [
     "FINAL",
@@ -277,7 +278,11 @@ def oddly(
         database = open_database(settings, workers)
         ledger = _Interrupted(database, before)
         contents, mode = Memory(), settings.conversations
-        mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode, contents=contents)
+        mirrors = Mirrors(
+            *(Outbox(database), ledger, upstream, workers, mode),
+            contents=contents,
+            reads=Reads(database),
+        )
         engine = Engine(World(ledger, upstream, workers, mirrors, contents, now=now))
         return Wired(engine, database)
 

@@ -31,6 +31,7 @@ from shim.settings import Settings, open_database
 from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
+from shim.storage.shared_threads import Reads
 from shim.transport import mounted
 
 __all__ = ["Outcome", "replayed"]
@@ -123,7 +124,11 @@ class Replay:
         database = open_database(settings, workers)
         ledger = Ledger(database)
         contents, mode = Memory(), settings.conversations
-        mirrors = Mirrors(Outbox(database), ledger, upstream, workers, mode, contents=contents)
+        mirrors = Mirrors(
+            *(Outbox(database), ledger, upstream, workers, mode),
+            contents=contents,
+            reads=Reads(database),
+        )
         return Engine(World(ledger, upstream, workers, mirrors, contents, now=self._clock))
 
     def close(self) -> None:
