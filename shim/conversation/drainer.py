@@ -135,7 +135,7 @@ class Drainer:
             await self._claim.settle(entry, ())
             await self._leave_out(conversation_id, batch, refused)
         except Failed as failed:
-            if failed.locked:
+            if failed.locked and not entry.ambiguous:  # no earlier try is in doubt either
                 await self._claim.settle(entry, ())
             raise
         else:  # whatever else went wrong, an earlier try may still arrive: the doubt stays

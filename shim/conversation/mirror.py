@@ -39,9 +39,6 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _PATIENCE = 15.0
 """Seconds without progress after which the rest is left to a later call."""
 
-_SHORT_PATIENCE = 8.0
-"""The same while a caller waits."""
-
 _CLAIM_SECONDS = 8.0
 _LOOK_SECONDS = 20.0
 _PAUSE = 0.02
@@ -144,7 +141,7 @@ class Mirrors:
             await self._workers.sleep(pause)
         return False
 
-    async def told(self, thread_id: str, target: Target) -> bool:
+    async def told(self, thread_id: str, target: Target, *, patience: float = 0.0) -> bool:
         """Tell a shared thread's conversation what waits, within a bound."""
         state = await self._outbox.mirrored(thread_id)
         if state is None or not (state.shared and state.pending):
@@ -157,7 +154,7 @@ class Mirrors:
         claim = await self._waited(thread_id)
         if claim is None:
             return False
-        work = self._attempt(claim, state, target, _SHORT_PATIENCE)
+        work = self._attempt(claim, state, target, patience)
         return await self._holding(claim, work) is None
 
     async def caught_up(

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from shim.core.asking import Asking, OutOfTokens, Refused
+from shim.core.conversations import PATIENCE
 from shim.core.keeping import Keeper
 from shim.core.leases import RENEW_SECONDS, leased, released
 from shim.core.lifecycle import FINAL, move
@@ -240,7 +241,9 @@ class Worker:
         await self._save(after.run, after.batch)
         log.info("run %s on %s: %s", after.run.id, after.run.thread_id, after.run.status)
         if after.run.status in FINAL:
-            await self._world.conversations.told(after.run.thread_id, self._target)
+            await self._world.conversations.told(
+                after.run.thread_id, self._target, patience=PATIENCE
+            )
         return after.events
 
     async def _end(self, ending: str, error: Json | None = None) -> Sequence[Event]:

@@ -12,7 +12,10 @@ from typing import Literal, Protocol
 from shim.core.records import Thread
 from shim.core.wire import Json, Target
 
-__all__ = ["Caught", "Conversations", "Held", "SharedThreads"]
+__all__ = ["PATIENCE", "Caught", "Conversations", "Held", "SharedThreads"]
+
+PATIENCE = 8.0
+"""Seconds that a run waits for a conversation which a response of native code is using."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,11 @@ class Conversations(Protocol):
         """
         ...
 
-    async def told(self, thread_id: str, target: Target) -> bool:
+    async def told(self, thread_id: str, target: Target, *, patience: float = 0.0) -> bool:
         """Tell a shared thread's conversation what waits; whether all of it is there now.
 
-        Waits for no longer than a bound. Of a thread that is not shared nothing is told.
+        What cannot be told at once is tried again for `patience` seconds. Of a thread that is not
+        shared nothing is told.
         """
         ...
 

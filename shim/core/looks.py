@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from shim.core.conversations import PATIENCE
 from shim.core.keeping import Keeper
 from shim.core.leases import held
 from shim.core.lifecycle import FINAL, move
@@ -256,7 +257,7 @@ class Looks:
         saved = await self._keeper.save(after.run, after.batch, target)
         log.info("run %s on %s: %s", saved.id, saved.thread_id, saved.status)
         if saved.status in FINAL:
-            await self._world.conversations.told(saved.thread_id, target)
+            await self._world.conversations.told(saved.thread_id, target, patience=PATIENCE)
         self._world.conversations.drain(saved.thread_id, target)
         return saved
 

@@ -46,6 +46,7 @@ class Messages:
                     continue  # a run, other resources or no thread is there now: see which
                 attaching.stored(brought.now if brought else {})
                 break
+        said = [*said, *await self._shared.told(thread, asked.target)]
         self._world.conversations.drain(record.thread_id, asked.target)
         return Reply(body=objects.message(record), headers=notes.header(said))
 
@@ -84,8 +85,10 @@ class Messages:
         thread = await self._threads.find(asked)
         record = await self._find(asked)
         await self._world.ledger.delete_message(thread.id, record.id)
+        said = await self._shared.told(thread, asked.target)
         self._world.conversations.drain(thread.id, asked.target)
-        return Reply(body=objects.deleted("thread.message", record.id))
+        body = objects.deleted("thread.message", record.id)
+        return Reply(body=body, headers=notes.header(said))
 
     async def list(self, asked: Asked) -> Reply:
         """GET the thread's messages, or those of one run."""

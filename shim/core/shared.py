@@ -4,7 +4,7 @@ A `conv_...` id is taken where the id of a thread is. The conversation's thread 
 own, `thread_...`, by which answers call it; both lead to it. It belongs to the tenant who named the
 conversation first: to another it is unknown, and one conversation is never two threads. Before a
 run, a new message and a list the conversation is read, so that what native code did there counts;
-what a run adds is told to it before the run is seen to have ended.
+what is added here is told to it before the answer is given, or the run seen to have ended.
 
 Knows what calls answer; the conversations themselves are a port.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shim.core import conflicts
+from shim.core.conversations import PATIENCE
 from shim.core.ids import mint
 from shim.core.ports import World
 from shim.core.records import ACTIVE, Run, Thread
@@ -22,9 +23,6 @@ from shim.core.wire import Call, Target
 from shim.errors import ApiError, Lost
 
 __all__ = ["Shared", "stays"]
-
-_PATIENCE = 8.0
-"""Seconds that a new run waits for a response of native code to end."""
 
 _NONE_HERE = (
     "Conversations are not used here, so none is taken for a thread: SHIM_CONVERSATIONS or "
@@ -100,7 +98,7 @@ class Shared:
         """The same before a run, which is not begun where native code is at work, or unread."""
         if not thread.shared:
             return ()
-        caught = await self._world.conversations.caught_up(thread.id, target, patience=_PATIENCE)
+        caught = await self._world.conversations.caught_up(thread.id, target, patience=PATIENCE)
         match caught.state:
             case "gone":
                 raise _gone(thread)
@@ -117,9 +115,13 @@ class Shared:
 
     async def ended(self, thread: Thread, runs: Sequence[Run], target: Target) -> Sequence[str]:
         """Before ended runs are shown: see to it that native code finds what they left."""
-        if not thread.shared or all(run.status in ACTIVE for run in runs):
+        if all(run.status in ACTIVE for run in runs):
             return ()
-        if await self._world.conversations.told(thread.id, target):
+        return await self.told(thread, target)
+
+    async def told(self, thread: Thread, target: Target) -> Sequence[str]:
+        """Tell a shared thread's conversation what is new; the note says where that has to wait."""
+        if not thread.shared or await self._world.conversations.told(thread.id, target):
             return ()
         return [_UNTOLD.format(thread.conversation_id)]
 
