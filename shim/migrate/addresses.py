@@ -42,6 +42,9 @@ _ROUTE = re.compile(
     r"(?i)@\w+\.\w+\(|@\w+(?:mapping)?\(|\b(?:app|router|route)\W{1,2}\w+\(|\bfrom\b|\bimport\b"
 )
 
+_SENT = re.compile(r"[\"'](?:GET|POST|DELETE)[\"']\s*,\s*[\"'`]/?$")
+"""A method and then a path: `send('POST', 'threads')`, of a wrapper that knows the base."""
+
 
 def addresses(code: str) -> list[Site]:
     """The addresses of the API that code asks by HTTP of its own.
@@ -100,6 +103,8 @@ def _placeholder(found: re.Match[str]) -> str:
 
 def _is_request(code: str, match: re.Match[str], *, speaks: bool) -> bool:
     """Whether a path without a host is asked of the API: not a route of the program's own."""
+    if _SENT.search(code[max(0, match.start() - 80) : match.start()]):
+        return True
     if "/" not in match["path"]:
         return False
     before = code[max(0, match.start() - 80) : match.start()].rpartition("\n")[2]

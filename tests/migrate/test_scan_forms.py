@@ -32,6 +32,22 @@ ADDRESSES = {
         """,
         ["/threads/{thread_id}/messages"],
     ),
+    "wrapped.php": (
+        """
+        <?php
+        class OpenAIService {
+          function f() {
+            $this->api->send('POST', 'assistants', ['model' => 'm']);
+            $this->api->send(
+                'POST',
+                "threads/{$thread->id}/runs/{$run->id}/submit_tool_outputs",
+            );
+            $this->view('threads', 'assistants');
+          }
+        }
+        """,
+        ["/assistants", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"],
+    ),
     "main.bicep": (
         """
         var script = 'curl -s "$ENDPOINT/openai/assistants?api-version=2024-05-01-preview"'
