@@ -37,6 +37,12 @@ def _reporting(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
         click.option("--fail-on", multiple=True, help="Exit with 1 if, such as tool_diff>2%."),
+        click.option("--judge", help="A model that judges texts which differ. Costs."),
+        click.option(
+            "--similarity",
+            default="words",
+            help="How texts are compared: words, or embeddings:MODEL.",
+        ),
         click.option("--limit", "limits", multiple=True, help="A threshold, NAME=NUMBER."),
     ):
         command = option(command)
@@ -61,7 +67,6 @@ def _reporting(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--price", "prices", multiple=True, help="MODEL=IN/OUT, dollars a million tokens.")
 @click.option("--dry-run", is_flag=True, help="Tell what it would ask and cost; ask nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before it costs something.")
-@click.option("--judge", help="A model that judges texts which differ. Costs.")
 @_reporting
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:
@@ -322,11 +327,13 @@ def _tell(
     from shim.compare.report.plain import as_json
     from shim.compare.summary import Summary
     from shim.compare.written import write_report
+    from shim.settings import Settings
 
-    limits = _limits(given["limits"])
+    settings = settings or Settings.load()
     gates = [parsed_gate(each) for each in given["fail_on"]]
-    judged = _judged(given.get("judge"), pairs, settings, out)
-    summary = Summary.of(lanes, pairs, limits, notes, judged)
+    limits, alike = _weighing(given, settings, out)
+    judged = _judged(given["judge"], pairs, settings, out)
+    summary = Summary.of(lanes, pairs, limits, notes=notes, judged=judged, alike=alike)
     paths = write_report(out, summary)
     if given["as_json"]:
         echo_json(as_json(summary))
@@ -341,13 +348,31 @@ def _tell(
 
 
 def _judged(
-    model: str | None, pairs: Sequence[Pair], settings: Settings | None, out: Path
+    model: str | None, pairs: Sequence[Pair], settings: Settings, out: Path
 ) -> dict[str, str]:
-    if not model or settings is None:
+    if not model:
         return {}
     from shim.compare.judge import judged
 
     return judged(model, pairs, settings, out / "judge.jsonl")
+
+
+def _weighing(
+    given: dict[str, Any], settings: Settings, out: Path
+) -> tuple[Limits, Callable[[str, str], float]]:
+    """The limits, and how alike texts are: by their words, or by a model's embeddings."""
+    from shim.compare.embeddings import ALIKE, Embeddings
+    from shim.compare.texts import similarity
+
+    limits, how = _limits(given["limits"]), given["similarity"]
+    kind, _, model = how.partition(":")
+    if (kind, bool(model)) not in {("words", False), ("embeddings", True)}:
+        raise SettingsError(f"--similarity {how}: write words, or embeddings:MODEL")
+    if not model:
+        return limits, similarity
+    if not any(each.startswith("similarity=") for each in given["limits"]):
+        limits = limits.set(f"similarity={ALIKE}")
+    return limits, Embeddings(model, settings, out / "embeddings.jsonl")
 
 
 def _limits(given: Iterable[str]) -> Limits:

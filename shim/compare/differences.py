@@ -17,7 +17,7 @@ from shim.compare.limits import Limits
 from shim.compare.texts import language_of, normalised, plain_texts, similarity
 from shim.native.cases import ERROR, UNANSWERED, Case, Citation, Outcome, Turn
 
-__all__ = ["BETTER", "CHANGED", "KINDS", "WORSE", "Compared", "Difference", "differences"]
+__all__ = ["BETTER", "CHANGED", "KINDS", "WORSE", "Alike", "Compared", "Difference", "differences"]
 
 WORSE, BETTER, CHANGED = "worse", "better", "changed"
 
@@ -79,6 +79,10 @@ class Difference:
     told: str
 
 
+Alike = Callable[[str, str], float]
+"""How alike two texts are, from 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What is compared: outcomes of one turn of a case, within limits."""
@@ -88,6 +92,7 @@ class Compared:
     turn: Turn
     case: Case
     limits: Limits
+    alike: Alike = similarity
 
     def tells(self, kind: str) -> bool:
         """Whether both outcomes tell what a kind is about."""
@@ -99,14 +104,20 @@ Finder = Callable[[Compared], Iterator[tuple[str, str]]]
 
 
 def differences(
-    a: Outcome, b: Outcome, turn: Turn, case: Case, limits: Limits | None = None
+    a: Outcome,
+    b: Outcome,
+    turn: Turn,
+    case: Case,
+    limits: Limits | None = None,
+    *,
+    alike: Alike = similarity,
 ) -> list[Difference]:
-    """All differences, the gravest first.
+    """All differences, the gravest first; `alike` says how alike two texts are, from 0 to 1.
 
     Where a run did not end well on one side alone, that is the difference: what it did not come to
     is not told as well.
     """
-    compared = Compared(a, b, turn, case, limits or Limits())
+    compared = Compared(a, b, turn, case, limits or Limits(), alike)
     kinds = KINDS if _ended_alike(a, b) else ("status_diff", "unmatched_call", "tool_diff")
     return [
         Difference(kind, direction, told)
@@ -258,9 +269,9 @@ def _text(it: Compared) -> Iterator[tuple[str, str]]:
     if a and not b:
         yield WORSE, "says nothing"
     elif a != b:
-        alike = similarity(a, b)
+        alike = it.alike(a, b)
         if alike < it.limits.similarity:
-            yield CHANGED, f"another text: {alike:.0%} of the words in common"
+            yield CHANGED, f"another text: {alike:.0%} alike"
 
 
 def _events(it: Compared) -> Iterator[tuple[str, str]]:

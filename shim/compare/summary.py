@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from shim.compare.differences import BETTER, KINDS, WORSE, Difference, differences
+from shim.compare.differences import BETTER, KINDS, WORSE, Alike, Difference, differences
 from shim.compare.limits import Limits
 from shim.compare.noise import Rate, sign_test
+from shim.compare.texts import similarity
 from shim.native.cases import ERROR, UNANSWERED, Outcome, Pair
 
 __all__ = [
@@ -85,12 +86,14 @@ class Summary:
         lanes: tuple[str, str],
         pairs: Sequence[Pair],
         limits: Limits | None = None,
+        *,
         notes: Iterable[str] = (),
         judged: Mapping[str, str] | None = None,
+        alike: Alike = similarity,
     ) -> Summary:
         """The summary of pairs; `judged` has what a judge preferred (`a`, `b`, `tie`) by turn."""
         limits = limits or Limits()
-        counting = _Counting(limits)
+        counting = _Counting(limits, alike)
         looked = [counting.look(pair) for pair in pairs]
         kinds = counting.kinds()
         noisy = frozenset(kind.name for kind in kinds if not kind.beyond_noise)
@@ -169,8 +172,9 @@ def _to_look_at(counts: Mapping[str, int], compared: int, share: str) -> str:
 class _Counting:
     """Counts differences of pairs, and of each lane with itself."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, alike: Alike) -> None:
         self._limits = limits
+        self._alike = alike
         self._rates: dict[str, list[int]] = {kind: [0, 0] for kind in KINDS}
         self._floors: dict[str, dict[str, list[int]]] = {
             lane: {kind: [0, 0] for kind in KINDS} for lane in "ab"
@@ -223,7 +227,7 @@ class _Counting:
         times: Counter[str] = Counter()
         for a, b in couples:
             by_kind: dict[str, list[Difference]] = {}
-            for each in differences(a, b, pair.turn, pair.case, self._limits):
+            for each in differences(a, b, pair.turn, pair.case, self._limits, alike=self._alike):
                 by_kind.setdefault(each.kind, []).append(each)
             times.update(by_kind.keys())
             for kind, some in by_kind.items():
