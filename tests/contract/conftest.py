@@ -53,7 +53,7 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 @pytest.fixture
-def api(request):
+def api(request, quick_looks):
     """A client of some colour before an embedded upstream of its own."""
     lane = request.param
     if lane.workers:
@@ -62,6 +62,12 @@ def api(request):
         return Api(lane, request.getfixturevalue("postgres").schema())
     file = request.getfixturevalue("tmp_path") / "shim.db" if lane.in_file else ":memory:"
     return Api(lane, f"sqlite:///{file}")
+
+
+@pytest.fixture
+def quick_looks(monkeypatch):
+    """The upstream is asked about a run more than once a second, in this process; servers wait."""
+    monkeypatch.setattr("shim.core.looks._LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")
