@@ -59,9 +59,25 @@ def api(request, quick_looks):
     if lane.workers:
         return Api(lane, server=request.getfixturevalue("servers")(lane))
     if lane.database == "postgres":
-        return Api(lane, request.getfixturevalue("postgres").schema())
+        return Api(lane, request.getfixturevalue("emptied"))
     file = request.getfixturevalue("tmp_path") / "shim.db" if lane.in_file else ":memory:"
     return Api(lane, f"sqlite:///{file}")
+
+
+@pytest.fixture(scope="session")
+def shared_schema(postgres):
+    """A place in PostgreSQL for many tests: to make it takes longer than most of them."""
+    return postgres.schema()
+
+
+@pytest.fixture
+def emptied(postgres, shared_schema):
+    """The URL of that place, in which nothing is left of the test before."""
+    here = "schemaname = current_schema() AND tablename <> 'shim_schema'"
+    tables = postgres.sql(f"SELECT tablename FROM pg_tables WHERE {here}", url=shared_schema)
+    if tables:
+        postgres.sql("; ".join(f"DELETE FROM {name}" for (name,) in tables), url=shared_schema)
+    return shared_schema
 
 
 @pytest.fixture
