@@ -47,7 +47,7 @@ _MANY = 200
     "--definitions",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the assistants that the Python code makes as files, for `shim assistants push`.",
+    help="Write the assistants that the code makes as files, for `shim assistants push`.",
 )
 @click.option("--dry-run", is_flag=True, help="With --definitions: write nothing.")
 def command(

@@ -20,11 +20,11 @@ from shim.migrate.literals import UNSET, Literals, Unresolved
 from shim.migrate.python_code import Facts, Site
 from shim.migrate.recovered import REST, Recovered, Recovery
 
-__all__ = ["Code", "Creations"]
+__all__ = ["NOT_ITS", "Code", "Creations", "slug"]
 
 _CREATE, _UPDATE = "assistants.create", "assistants.update"
 _LITELLM = frozenset({"create_assistants", "acreate_assistants"})
-_NOT_ITS = frozenset(
+NOT_ITS = frozenset(
     {
         *("timeout", "extra_headers", "extra_query", "assistant_id", "custom_llm_provider"),
         *("api_key", "api_base", "api_version", "client", "max_retries", "azure_ad_token"),
@@ -176,12 +176,12 @@ class Creations:
                     body |= value
                 elif value is not UNSET:
                     body[REST] = value
-            elif each.arg not in _NOT_ITS:
+            elif each.arg not in NOT_ITS:
                 body[each.arg] = value
         return {
             key: value
             for key, value in body.items()
-            if key not in _NOT_ITS and value is not UNSET and value is not None
+            if key not in NOT_ITS and value is not UNSET and value is not None
         }
 
     def _title(self, call: ast.Call, body: Mapping[str, Any], otherwise: str = "") -> str:
@@ -190,7 +190,7 @@ class Creations:
         scope = self._code.literals.bindings.scope(call)
         names = [own if isinstance(own, str) else "", otherwise, self._held_by(call)]
         names += [getattr(scope, "name", ""), PurePath(self._code.path).stem]
-        slugs = (each if each == otherwise else _slug(each) for each in names)
+        slugs = (each if each == otherwise else slug(each) for each in names)
         return next((each for each in slugs if each not in _PLAIN), "assistant")
 
     def _held_by(self, call: ast.Call) -> str:
@@ -208,5 +208,6 @@ def _leaves(statement: ast.stmt) -> bool:
     return any(isinstance(each, leaving) for each in ast.walk(statement))
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A text as the name of a file."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]

@@ -173,8 +173,10 @@ class Literals:
         for each in elements:
             if isinstance(each, ast.Starred):
                 found += self._of_type(list, each.value, scope, depth)
+            elif (value := self._value(each, scope, depth)) is UNSET:
+                raise _Untold("is nothing that JSON has")
             else:
-                found.append(self._value(each, scope, depth))
+                found.append(value)
         return found
 
     def _dict(

@@ -1,4 +1,4 @@
-"""Definitions of assistants, read from the Python programs of a tree. Writes and runs nothing.
+"""Definitions of assistants, read from the programs of a tree. Writes and runs nothing.
 
 Knows files and how a name of one is followed into another.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from shim.migrate import files, notebooks, python_code
+from shim.migrate import files, notebooks, python_code, script_creations
 from shim.migrate.bindings import Bindings
 from shim.migrate.callers import Callers
 from shim.migrate.clients import Clients
@@ -23,7 +23,7 @@ __all__ = ["recover"]
 
 
 def recover(path: Path) -> Recovery:
-    """Read all Python files and notebooks below a path, or the one it is."""
+    """Read all files of Python, JavaScript and TypeScript, and notebooks, below a path."""
     return _Tree(path).recovery()
 
 
@@ -35,11 +35,16 @@ def _places(path: str, lines: Sequence[int]) -> Callable[[int], str]:
 class _Tree:
     def __init__(self, path: Path) -> None:
         listing = files.listing(path)
+        self._recovery = Recovery()
         self._codes: dict[str, Code] = {}
         for each in listing.files:
             name = each.relative_to(listing.root).as_posix()
             text = files.text_of(each)
-            if text is not None and (code := self._read(name, text)) is not None:
+            if text is None:
+                continue
+            if each.suffix in script_creations.SUFFIXES:
+                script_creations.collect(name, text, each.suffix, self._recovery)
+            elif (code := self._read(name, text)) is not None:
                 self._codes[name] = code
         self._clients = Clients({name: code.facts for name, code in self._codes.items()})
 
@@ -71,7 +76,8 @@ class _Tree:
         return self._codes[target].literals, real
 
     def recovery(self) -> Recovery:
-        recovery = Recovery()
+        """All that there is."""
+        recovery = self._recovery
         if not any(each.facts.sites or each.facts.litellm for each in self._codes.values()):
             return recovery
         callers = Callers((each.literals, each.tree) for each in self._codes.values())

@@ -397,3 +397,106 @@ def test_a_mark_is_read_as_a_mark(tmp_path):
     with pytest.raises(SettingsError, match="no YAML"):
         definitions.read(tmp_path)
     assert yaml.safe_load("a: 1") == {"a": 1}
+
+
+SCRIPT = r"""
+    import OpenAI from "openai";
+    const openai = new OpenAI();
+
+    export const MODEL = "gpt-4o";
+    const ROLE: string = 'clerk'
+    const LOOK = { type: "function", function: { name: "look", parameters: {}, strict: true, }, };
+    const SAID = `You are a ${ROLE}.\n  "Yes" \u00e9 \` ${MODEL}`; // not ${this}
+
+    export async function make(name: string, more: object) {
+      const clerk = await openai.beta.assistants.create({
+        model: MODEL, 'name': "Cl" + "erk" /* the one */, description: null, metadata: undefined,
+        instructions: SAID, tools: [{ type: "code_interpreter" } as const, LOOK],
+        temperature: 0.5, top_p: 1, tool_resources: { file_search: { vector_store_ids: ["vs_1"] } },
+      }, { timeout: 5 });
+      const other = await openai.beta.assistants.create({
+        model: process.env.MODEL ?? "x", name, instructions: ROLE.trim(), ...more,
+        tools: [make(1, 2), "a, b"],
+      });
+      await openai.beta.assistants.update("asst_1", { name: `Two` });
+      await openai.beta.assistants.update(other.id, { name: "Three" });
+      await openai.beta.assistants.create(more);
+    }
+"""
+
+
+def test_object_literals_of_scripts_are_read(sqlite_shell, tmp_path):
+    """Texts, templates, constants and nested values; what is open is marked, nothing is guessed."""
+    recovery = recover(trees.write(tmp_path / "code", src__app_DOT_ts=SCRIPT))
+    scanned = trees.shim("scan", tmp_path / "code", "--definitions", tmp_path / "files")
+    for name in ("other", "two", "app"):
+        (tmp_path / "files" / f"{name}.yaml").unlink()
+    pushed = sqlite_shell("assistants", "push", tmp_path / "files")
+
+    clerk, other, changed, given = recovery.found
+    assert clerk.open == []
+    assert clerk.body == {
+        "model": "gpt-4o",
+        "name": "Clerk",
+        "instructions": 'You are a clerk.\n  "Yes" \u00e9 ` gpt-4o',
+        "tools": [
+            {"type": "code_interpreter"},
+            {"type": "function", "function": {"name": "look", "parameters": {}, "strict": True}},
+        ],
+        "temperature": 0.5,
+        "top_p": 1,
+        "tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}},
+    }
+    assert [(key, each.text) for key, each in other.open] == [
+        ("model", 'process.env.MODEL ?? "x"'),
+        ("name", "name"),
+        ("instructions", "ROLE.trim()"),
+        ("rest", "more"),
+        ("tools", "make(1, 2)"),
+    ]
+    assert (changed.id, changed.body["name"], [key for key, _ in changed.open]) == (
+        "asst_1",
+        "Two",
+        ["rest"],
+    )
+    assert [(key, each.text) for key, each in given.open] == [("rest", "more")]
+    assert recovery.notes == [
+        "src/app.ts:20: this update is not in a file: which assistant it changes is not told"
+    ]
+    assert "4 assistants, 1 of them ready to be pushed" in scanned.output
+    assert pushed.exit_code == 0, pushed.output
+
+
+@pytest.mark.parametrize(
+    ("before", "value"),
+    [
+        ("let X = 'a';", "X"),
+        ("const X = 'a'; function f(X) { g(X) }", "X"),
+        ("const X = 'a'; const f = X => X;", "X"),
+        ("const X = 'a';\nfor (const { X } of y) { z(X) }", "X"),
+        ("const X = 'a'\n  .trim()", "X"),
+        ("const X = 'a' + f();", "X"),
+        ("const X = X;", "X"),
+        ("import { X } from './x';", "X"),
+        ("  const X = 'a';", "X"),
+        ("const X = ['a']; X.push('b');", "X"),
+        ("", "`a ${f(1)}`"),
+        ("", "cond ? 'a' : 'b'"),
+        ("", "dedent`a`"),
+        ("", "'a'.trim()"),
+        ("", "{ ['a' + b]: 1 }"),
+        ("", "{ f() { return 1 } }"),
+        ("", "[...y]"),
+        ("", "() => 1"),
+    ],
+)
+def test_what_a_script_does_not_tell_is_marked(tmp_path, before, value):
+    """Names that may be others', and all that is worked out when the script runs."""
+    code = f"import OpenAI from 'openai';\n{before}\n"
+    call = f"openai.beta.assistants.create({{ model: 'm', instructions: {value}, name: 'n' }});\n"
+    (tmp_path / "a.js").write_text(code + call)
+
+    (found,) = recover(tmp_path).found
+
+    assert [key for key, _ in found.open] == ["instructions"]
+    assert (found.body["model"], found.body["name"]) == ("m", "n")
