@@ -9,7 +9,7 @@ from shim import drive
 from shim.cli.database import opened
 from shim.core import objects
 from shim.core.params import ListParams
-from shim.core.records import File, Run, Thread
+from shim.core.records import File, Native, Run, Thread
 from shim.core.wire import Json
 from shim.settings import Settings
 from shim.storage.database import Database
@@ -26,13 +26,17 @@ _ALL = ListParams(limit=1_000_000, order="asc")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A thread and all that hangs on it, as wire objects with what only shim knows beside."""
+    """A thread and all that hangs on it, as wire objects with what only shim knows beside.
+
+    `natives` counts what native code has in its conversation that is no message.
+    """
 
     thread: Thread
     mirrored: Mirrored | None
     messages: Sequence[Json]
     runs: Sequence[Json]
     note: str | None = None
+    natives: int = 0
 
     def as_json(self) -> Json:
         """The record as `--json` prints it."""
@@ -40,6 +44,8 @@ class Record:
         return {
             **objects.thread_read(self.thread),
             "conversation_id": self.thread.conversation_id,
+            "shared": self.thread.shared,
+            "native_items": self.natives,
             "lane": RESPONSES,
             "note": self.note,
             "pending": mirrored.pending if mirrored else 0,
@@ -85,6 +91,7 @@ def _native(one: Lane) -> Json:
         "messages": None,
         "active_run": None,
         "conversation_id": None,
+        "shared": False,
         "lane": NATIVE,
     }
 
@@ -96,23 +103,28 @@ def _line(one: Listed) -> Json:
         "messages": one.messages,
         "active_run": one.active,
         "conversation_id": one.thread.conversation_id,
+        "shared": one.thread.shared,
         "lane": RESPONSES,
     }
 
 
 def record(thread_id: str) -> Record | None:
-    """The thread of that id with all that hangs on it, or None."""
+    """The thread of that id, or of that conversation, with all that hangs on it, or None."""
     with opened(Settings.load()) as database:
+        ledger = Ledger(database)
+        if (held := drive.run(ledger.holder(thread_id))) is not None:
+            thread_id = held.thread_id
         thread = drive.run(Overview(database).thread(thread_id))
         if thread is None:
             return None
-        ledger = Ledger(database)
+        history = drive.run(ledger.history(thread_id))
         return Record(
             thread,
             drive.run(Outbox(database).mirrored(thread_id)),
             [objects.message(each) for each in drive.run(ledger.messages(thread_id, _ALL))],
             [_run(database, run) for run in drive.run(ledger.runs(thread_id, _ALL))],
             drive.run(Imports(database).note(thread_id)),
+            sum(isinstance(entry, Native) for entry in history),
         )
 
 

@@ -43,6 +43,7 @@ def list_threads(*, limit: int, as_json: bool) -> None:
 
 def _row(thread: dict[str, Any]) -> tuple[str, ...]:
     active, conversation = thread["active_run"] or "-", thread["conversation_id"] or "-"
+    conversation += " (shared)" if thread["shared"] else ""
     messages = "-" if thread["messages"] is None else str(thread["messages"])
     created, lane = _time(thread["created_at"]), thread["lane"]
     return thread["id"], created, lane, messages, active, conversation
@@ -88,6 +89,9 @@ def _show(found: Record) -> None:
     click.echo(f"created       {_time(thread.created_at)}")
     click.echo("lane          responses")
     click.echo(f"conversation  {thread.conversation_id or 'none'}")
+    if thread.shared:
+        click.echo("shared        with native code, which uses the conversation as well")
+        click.echo(f"native        {found.natives} items of it that are no messages")
     click.echo(f"waiting       {found.waits()}")
     if found.note:
         click.echo(f"note          {found.note}")

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from shim.core import conflicts
-from shim.core.routes import Matched, match
+from shim.core.routes import CONVERSATION, Matched, match
 from shim.core.wire import Call, Handler, Json, Reply, decode_json
 from shim.errors import ApiError, Lost
 from shim.native.forward import LANE
@@ -81,6 +81,8 @@ class Route:
                 return await self._assistants(call, matched)
             if does in _MAKES:
                 return await self._new(call)
+            if matched.ids["thread_id"].startswith(CONVERSATION):
+                return await self._by_responses(call)
             return await self._known(call, matched)
         except Unread as error:
             raise ApiError(502, f"The native server: {error}", type="server_error") from error

@@ -158,7 +158,9 @@ class _Doorway(BaseRoute):
     ) -> ASGIApp:
         query, body = request.query_params.multi_items(), await request.body()
         if admitted.shares:
-            await self._room.belongings.check_call(admitted.tenant, body)
+            belongings = self._room.belongings
+            await belongings.check_thread(admitted.tenant, request.method, place.path)
+            await belongings.check_call(admitted.tenant, body)
         call = Call(
             method=request.method,
             path=place.path,

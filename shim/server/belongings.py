@@ -16,6 +16,7 @@ from starlette.types import Message, Receive
 
 from shim.core import conflicts, refusals
 from shim.core.ids import FILE
+from shim.core.routes import CONVERSATION, match
 from shim.core.wire import Json, decode_json, encode_compact
 from shim.errors import ApiError
 from shim.server.allowed import Allowed
@@ -62,6 +63,18 @@ class Belongings:
         kept = {owned for owned in named if owned[0] in {"file", "vector_store"}}
         for kind, key in await self._strange(tenant, kept):
             raise conflicts.unknown(kind.replace("_", " "), key)
+
+    async def check_thread(self, tenant: str, method: str, path: str) -> None:
+        """Refuse a conversation, named as a thread, that is not known to be the tenant's.
+
+        The key that all go upstream with would read it to whoever guesses its id.
+        """
+        matched = match(method, path.rstrip("/"))
+        key = matched.ids.get("thread_id", "") if matched else ""
+        if not key.startswith(CONVERSATION):
+            return
+        if not await self._owners().has_conversation(tenant, key):
+            raise conflicts.unknown("thread", key)
 
     async def check_path(self, tenant: str, request: Request, found: Allowed) -> None:
         """Refuse what path and query name, and is not the tenant's."""

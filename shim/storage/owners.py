@@ -59,6 +59,17 @@ class Owners:
             found.update((row["kind"], row["id"]) for row in rows)
         return found.intersection(asked)
 
+    async def has_conversation(self, tenant: str, conversation_id: str) -> bool:
+        """Whether a conversation was made by or given to the tenant alone, or is its thread's."""
+        sql = (
+            "SELECT id FROM owned WHERE id = :id AND tenant = :tenant AND kind = 'conversation' "
+            "UNION ALL SELECT thread_id AS id FROM mirrors "
+            "WHERE conversation_id = :id AND tenant = :tenant LIMIT 1"
+        )
+        params = {"id": conversation_id, "tenant": tenant}
+        (rows,) = await self._database.execute(Statement(sql, params))
+        return bool(rows)
+
     async def any(self, tenant: str, kind: str) -> bool:
         """Whether a tenant has anything of a kind."""
         sql = "SELECT id FROM owned WHERE tenant IN (:tenant, '*') AND kind = :kind LIMIT 1"

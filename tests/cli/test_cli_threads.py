@@ -173,3 +173,21 @@ def test_a_newer_schema_is_refused_plainly(shell):
 
     assert result.exit_code == 1
     assert "Error: this database has schema 99" in result.output
+
+
+def test_a_shared_thread_says_so(shell, offline):
+    """It is listed and shown as shared, and found by the id of its conversation as well."""
+    with shell.connect(offline) as client:
+        given = [{"role": role, "content": "Hello"} for role in ("system", "user")]
+        conversation = client.conversations.create(items=given).id
+        thread = client.beta.threads.retrieve(conversation).id
+
+    listed = shell("threads", "list")
+    shown = shell("threads", "show", conversation)
+    told = json.loads(shell("threads", "show", thread, "--json").output)
+
+    assert f"{conversation} (shared)" in listed.output
+    assert f"thread        {thread}" in shown.output
+    assert "shared        with native code" in shown.output
+    assert "native        1 items" in shown.output
+    assert (told["shared"], told["native_items"]) == (True, 1)

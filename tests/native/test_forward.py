@@ -343,3 +343,14 @@ def test_native_needs_a_server():
     """The mode without an address is refused when settings are built."""
     with pytest.raises(SettingsError, match="SHIM_NATIVE_URL"):
         Settings(mode="native")
+
+
+def test_a_conversation_named_as_a_thread_is_the_servers_matter(native):
+    """It is passed on as it is: another shim may know it as a shared thread."""
+    client = mounted(native.url)
+    there = openai.OpenAI(api_key="sk-1", base_url=native.url)
+    conversation = there.conversations.create(items=[{"role": "user", "content": "Hello"}]).id
+
+    listed = client.beta.threads.messages.list(conversation).data
+
+    assert [each.content[0].text.value for each in listed] == ["Hello"]

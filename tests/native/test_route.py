@@ -415,3 +415,17 @@ def test_a_server_keeps_tenants_apart_at_one_native_key(rollout):
     assert run.status == "completed"
     assert len(refused) == 8
     assert listed == []
+
+
+def test_a_conversation_named_as_a_thread_goes_to_responses(rollout):
+    """No native server knows one; the thread that it is stays in that lane, under either id."""
+    client = rollout.client(NATIVE)
+    conversation = client.conversations.create(items=[{"role": "user", "content": "Hello"}]).id
+    assistant = client.beta.assistants.create(model="gpt-4o")
+
+    run = ran(client, conversation, assistant.id)
+    ours = [role for _, role, _ in texts(client, run.thread_id)]
+
+    assert run.status == "completed"
+    assert ours == ["user", "assistant"]
+    assert {lane_of(client, key) for key in (conversation, run.thread_id)} == {"responses"}
