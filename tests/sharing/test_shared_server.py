@@ -48,9 +48,13 @@ def run(tenant, key):
     return made
 
 
-def test_both_apis_take_turns_through_one_base_url(make_world):
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_both_apis_take_turns_through_one_base_url(request, make_world, database):
     """A stock client points at the server and speaks both APIs on one conversation."""
-    world = make_world()
+    kept = {}
+    if database == "postgres":
+        kept = {"database_url": request.getfixturevalue("postgres").schema()}
+    world = make_world(**kept)
     client = world.client()
     conversation = client.conversations.create().id
     assistant = client.beta.assistants.create(model="gpt-4o")
@@ -171,6 +175,32 @@ def test_tenants_who_name_a_conversation_at_once(make_world):
             each.join()
 
         assert sorted(statuses) == [200, 404]
+
+
+def test_two_servers_take_a_conversation_at_once(request, make_world):
+    """On PostgreSQL too it becomes one thread, with each item once, in their order."""
+    kept = {"database_url": request.getfixturevalue("postgres").schema()}
+    first = make_world(**kept)
+    second = make_world(**kept, upstream_url=first.upstream.url)
+    said = [{"role": "user", "content": f"Text {number}"} for number in range(20)]
+    for _ in range(5):
+        conversation = first.client().conversations.create(items=said).id
+        barrier, seen = threading.Barrier(4), []
+
+        def take(world, conversation=conversation, barrier=barrier, seen=seen):
+            with world.client() as client:
+                barrier.wait()
+                messages = client.beta.threads.messages.list(conversation, limit=100)
+            seen.append([(m.thread_id, m.id) for m in messages.data])
+
+        threads = [threading.Thread(target=take, args=(w,)) for w in (first, second) * 2]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+
+        assert [len(each) for each in seen] == [20] * 4
+        assert all(each == seen[0] for each in seen)
 
 
 def test_an_async_client_is_served_as_well(make_world):
