@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from shim.compare.calls import call_differences
+from shim.compare.citing import citation_differences
 from shim.compare.expectations import unmet
 from shim.compare.formats import broken_format
 from shim.compare.limits import Limits
-from shim.compare.texts import language_of, normalised, plain_texts, similarity
-from shim.native.cases import ERROR, UNANSWERED, Case, Citation, Outcome, Turn
+from shim.compare.texts import language_of, other_numbers, plain_texts, similarity
+from shim.native.cases import ERROR, UNANSWERED, Case, Outcome, Turn
 
 __all__ = ["BETTER", "CHANGED", "KINDS", "WORSE", "Alike", "Compared", "Difference", "differences"]
 
@@ -195,28 +196,8 @@ def _retrieval(it: Compared) -> Iterator[tuple[str, str]]:
 
 
 def _citations(it: Compared) -> Iterator[tuple[str, str]]:
-    a, b = it.a.citations, it.b.citations
-    for each in b:
-        if not each.quoted:
-            place = f"{each.start}:{each.end}"
-            yield WORSE, f"the citation {each.text!r} is not at {place} of its text"
-    if len(a) != len(b):
-        direction = WORSE if len(b) < len(a) else CHANGED
-        yield direction, f"{len(b)} citations, A {len(a)}"
-        return
-    files: dict[str, str] = {}
-    same_texts = plain_texts(it.a) == plain_texts(it.b)
-    for number, (one, other) in enumerate(zip(a, b, strict=True), 1):
-        if one.type != other.type or files.setdefault(one.file_id, other.file_id) != other.file_id:
-            yield WORSE, f"citation {number} names another file than A's"
-        elif same_texts and _place(one, it.a) != _place(other, it.b):
-            places = f"at {other.start}:{other.end}, A's at {one.start}:{one.end}"
-            yield WORSE, f"citation {number} is shifted: {places}"
-
-
-def _place(one: Citation, of: Outcome) -> tuple[int, int]:
-    """Where a citation stands in its text, markers and spacing not counted."""
-    return one.text_index, len(normalised(of.texts[one.text_index][: one.start]))
+    for sense, told in citation_differences(it.a, it.b):
+        yield (CHANGED, BETTER, WORSE)[sense], told
 
 
 def _files(it: Compared) -> Iterator[tuple[str, str]]:
@@ -272,6 +253,8 @@ def _text(it: Compared) -> Iterator[tuple[str, str]]:
         alike = it.alike(a, b)
         if alike < it.limits.similarity:
             yield CHANGED, f"another text: {alike:.0%} alike"
+        elif (numbers := other_numbers(a, b)) is not None:
+            yield CHANGED, f"much the same text with {numbers[1]} for {numbers[0]}"
 
 
 def _events(it: Compared) -> Iterator[tuple[str, str]]:
@@ -284,11 +267,14 @@ def _events(it: Compared) -> Iterator[tuple[str, str]]:
 
 
 def _usage(it: Compared) -> Iterator[tuple[str, str]]:
+    """All tokens, else those that were written, which cost the most and take the time."""
     if it.a.usage is None or it.b.usage is None:
         return
-    a, b = it.a.usage.total_tokens, it.b.usage.total_tokens
-    if direction := _beyond(a, b, it.limits.usage_ratio, it.limits.usage_tokens):
-        yield direction, f"took {b} tokens, A {a}"
+    for name, what in (("total_tokens", "took"), ("completion_tokens", "wrote")):
+        a, b = getattr(it.a.usage, name), getattr(it.b.usage, name)
+        if direction := _beyond(a, b, it.limits.usage_ratio, it.limits.usage_tokens):
+            yield direction, f"{what} {b} tokens, A {a}"
+            return
 
 
 def _latency(it: Compared) -> Iterator[tuple[str, str]]:

@@ -217,3 +217,95 @@ def test_every_kind_has_a_meaning_and_limits_are_checked():
     assert Limits().set("latency_ratio=3").latency_ratio == 3
     with pytest.raises(SettingsError, match="latency_ratio"):
         Limits().set("patience=3")
+
+
+def cited(*names, ids=None, name="†{}】"):
+    """An outcome that cites files by name, each marker after a word."""
+    text, citations = "", []
+    for number, one in enumerate(names):
+        text += "words "
+        mark = f"【4:{number}" + name.format(one)
+        place = len(text), len(text) + len(mark)
+        text += mark
+        file_id = (ids or {}).get(one, f"file-{one}")
+        citations.append(
+            Citation(type="file_citation", file_id=file_id, text=mark, start=place[0], end=place[1])
+        )
+    return outcome(texts=(text,), citations=tuple(citations))
+
+
+def citation_told(a, b):
+    return [
+        (d.direction, d.told)
+        for d in differences(a, b, asked("?"), case_of(asked("?")))
+        if d.kind == "citation_diff"
+    ]
+
+
+def test_a_cited_file_is_known_by_its_name():
+    """Ids differ on two lanes; what the marker names does not."""
+    other = {"a.pdf": "file-9", "b.pdf": "file-8"}
+
+    same = citation_told(cited("a.pdf", "b.pdf"), cited("a.pdf", "b.pdf", ids=other))
+    swapped = citation_told(cited("a.pdf", "b.pdf"), cited("b.pdf", "a.pdf"))
+    wrong = citation_told(cited("a.pdf", "b.pdf"), cited("a.pdf", "c.pdf"))
+
+    assert same == []
+    assert swapped == [
+        (WORSE, "cites b.pdf, a.pdf in the places in which A cites a.pdf, b.pdf"),
+    ]
+    assert wrong == [(WORSE, "cites c.pdf in the place of b.pdf")]
+
+
+def test_a_cited_file_without_a_name_is_known_by_what_shares_it():
+    """Markers of the old API say `source`: then two citations of one file stay of one."""
+    a = cited("x", "y", "x", name="†source】")
+
+    same = citation_told(a, cited("1", "2", "1"))
+    merged = citation_told(a, cited("1", "1", "1"))
+
+    assert same == []
+    assert merged == [(WORSE, "citation 2 names another file than A's")]
+
+
+def test_a_flaw_of_both_is_no_difference():
+    """A citation beside its place on A as on B is not B's fault, and B may do better."""
+    flaw = outcome(citations=(CITED.model_copy(update={"start": AT - 3, "quoted": False}),))
+
+    assert citation_told(flaw, flaw) == []
+    assert [direction for direction, _ in citation_told(flaw, outcome())] == [BETTER]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        ("It costs $22.90 in 3 days", "It costs $32.90 in 3 days", "32.9 for 22.9"),
+        ("It costs 1,000 today", "It costs 1000 today", ""),
+        ("It costs 5.50 today", "It costs 5.5 today", ""),
+        ("It takes thirty days to come", "It takes 30 days to come", ""),
+        ("It takes 30 days to come here", "It takes 30 days to come here, or 7", ""),
+        ("The share is 0.125 of it", "The share is 125 of it", "125 for 0.125"),
+    ],
+)
+def test_other_numbers_in_the_same_words(a, b, told):
+    """A number in the place of another is told; one written otherwise, or besides, is not."""
+    found = differences(
+        outcome(texts=(a,), citations=()),
+        outcome(texts=(b,), citations=()),
+        asked("?"),
+        case_of(asked("?")),
+    )
+
+    assert [d.told for d in found] == ([f"much the same text with {told}"] if told else [])
+
+
+def test_tokens_that_were_written_count_for_themselves():
+    """Much thought after a long prompt is a small part of the tokens, a large one of the bill."""
+    used = Usage(prompt_tokens=5000, completion_tokens=100, total_tokens=5100)
+    more = Usage(prompt_tokens=5000, completion_tokens=900, total_tokens=5900)
+
+    (difference,) = differences(
+        outcome(usage=used), outcome(usage=more), asked("?"), case_of(asked("?"))
+    )
+
+    assert (difference.kind, difference.told) == ("usage_diff", "wrote 900 tokens, A 100")

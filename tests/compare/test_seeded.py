@@ -6,6 +6,7 @@ import os
 from collections import Counter
 
 from seeded import faults, nulls
+from seeded_wider import wider_faults, wider_nulls
 
 from shim.compare.differences import differences
 from shim.compare.summary import Summary
@@ -29,6 +30,27 @@ def test_seeded_differences_are_found_and_chance_is_not():
             alarms[one.told] += 1
 
     assert (found, dict(missed), dict(alarms)) == (75, {}, {})
+
+
+def test_a_second_set_of_faults_counted_too():
+    """A negation among equal words is what rules do not see; all else is found, and as what."""
+    missed, astray, alarms, count = Counter(), Counter(), Counter(), 0
+
+    for each in wider_faults(SEED, 2):
+        found = differences(each.a[0], each.b, each.turn, each.case)
+        named = [d for d in found if d.kind in each.kinds]
+        count += 1
+        missed[each.name] += not named
+        if named and each.direction:
+            astray[each.name] += all(d.direction != each.direction for d in named)
+    for each in wider_nulls(SEED, 4):
+        for one in differences(each.a[0], each.b, each.turn, each.case):
+            alarms[f"{each.name}: {one.told}"] += 1
+
+    assert count == 114
+    assert dict(+missed) == {"a negation": 2}
+    assert dict(+astray) == {}
+    assert sum(alarms.values()) <= 1, alarms  # a fourth slower may come upon an unlucky pair
 
 
 def test_the_verdict_over_many_turns():
