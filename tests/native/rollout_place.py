@@ -98,6 +98,8 @@ class Book:
     def __init__(self):
         self.phase = 0
         self.over = False
+        self.waiting = set()
+        """The runs that wait for outputs, until the share changes."""
         self.threads = {}
         self.faults = []
         self.bridges = Counter()
@@ -180,7 +182,7 @@ class Talker:
 
     async def turn(self, thread_id):
         """Say something on a thread, and have it answered."""
-        wanted = "What is the weather?" if self._chance.random() < 0.3 else "Echo"
+        wanted = "What is the weather?" if self._chance.random() < 0.4 else "Echo"
         text = f"{wanted} {self._name} {next(self._numbers)}"
         said = await self.threads.messages.create(thread_id, role="user", content=text)
         self._book.of(thread_id).messages.append(("user", said.id, text))
@@ -192,7 +194,7 @@ class Talker:
         place = len(page.lanes)
         run = await self.run(thread_id)
         if run.status == "requires_action":
-            await self.hold(phase)
+            await self.hold(run.id, phase)
             page.rounds += 1
             said = (await self.threads.messages.list(thread_id)).data
             assert said[0].content[0].text.value == text
@@ -223,12 +225,14 @@ class Talker:
         await self.threads.runs.submit_tool_outputs(**given)
         return await self.polled(run.thread_id, run.id)
 
-    async def hold(self, phase):
+    async def hold(self, run_id, phase):
         """Wait until the share has changed."""
-        while True:
-            if self._book.phase != phase or self._book.over:
-                return
+        self._book.waiting.add(run_id)
+        while self._book.phase == phase:
+            if self._book.over:
+                break
             await asyncio.sleep(0.02)
+        self._book.waiting.discard(run_id)
 
     async def read(self, stream):
         """What a stream tells last of its run."""
@@ -246,7 +250,7 @@ class Talker:
             if run.status not in ("queued", "in_progress"):
                 return run
             assert time.monotonic() < due, f"{run_id} never ends"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.15)
 
     def _ended(self, page, run, text, phase):
         assert run.status == "completed", f"{run.id}: {run.status} {run.last_error}"

@@ -15,6 +15,7 @@ import openai
 import pytest
 from click.testing import CliRunner
 from rollout_place import WEATHER, Book, Fleet, made, reread, rows, talked
+from server_program import wait_until
 
 from shim import drive
 from shim.cli import main
@@ -28,8 +29,9 @@ from shim.workers import BlockingWorkers
 SEED = int(os.environ.get("ROLLOUT_SEED", "20261126"))
 IS_LONG = os.environ.get("ROLLOUT_LONG", "") not in ("", "0")
 SHARES = (0, 10, 50, 100, 0)
-TALKERS = 24 if IS_LONG else 6
-NEW = 2000 if IS_LONG else 100
+TALKERS = 24 if IS_LONG else 4
+NEW = (2000,) * len(SHARES) if IS_LONG else (20, 60, 60, 20, 20)
+"""How many new threads are made in each phase, besides those that are talked on."""
 SIGMAS = 5
 """One honest run in a million and more is outside."""
 SETTLED = 1.2
@@ -77,12 +79,14 @@ def rolled(monkeypatch, database, capsys):
 
         def control(check):
             for phase, share in enumerate(SHARES):
+                if phase:
+                    wait_until(lambda: book.waiting or check(), 60)
                 words = ("off",) if phase and not share else ("share", str(share))
                 done = CliRunner().invoke(main, ["route", *words])
                 assert done.exit_code == 0, done.output
                 book.phase = phase
                 time.sleep(SETTLED)
-                counts.append(made(fleet, book, NEW).count("responses"))
+                counts.append(made(fleet, book, NEW[phase]).count("responses"))
                 check()
 
         for thread_id, said in olds.items():
@@ -115,9 +119,9 @@ def assistant_of(fleet):
         return made.id
 
 
-def check_shares(counts, number):
-    """Of so many new threads in each phase as many went as its share says, give or take chance."""
-    for share, count in zip(SHARES, counts, strict=True):
+def check_shares(counts, numbers):
+    """Of the new threads of each phase as many went as its share says, give or take chance."""
+    for share, count, number in zip(SHARES, counts, numbers, strict=True):
         part = share / 100
         assert abs(count - number * part) <= SIGMAS * sqrt(number * part * (1 - part)), counts
 
@@ -174,7 +178,7 @@ def told(book, counts):
     print(  # noqa: T201 - seen with -s, and where it fails
         f"{len(book.threads)} threads, {said} messages, "
         f"{sum(len(page.runs) for page in book.threads.values())} runs, "
-        f"new on Responses {counts} of {NEW} each, over changes {dict(book.bridges)}, "
+        f"new on Responses {counts} of {NEW}, over changes {dict(book.bridges)}, "
         f"moved {sum(bool(page.changes()) for page in book.threads.values())}"
     )
 
@@ -251,6 +255,6 @@ def test_shares_of_thousands_of_new_threads(tmp_path):
         replies = [drive.run(route(call)) for _ in range(number)]
         counts.append(sum(each.headers["x-shim-lane"] == "responses" for each in replies))
 
-    check_shares(counts, number)
+    check_shares(counts, [number] * len(SHARES))
     assert drive.run(lanes.counts())["native"] == answers["native"]
     assert sum(answers.values()) == len(SHARES) * number
