@@ -18,6 +18,7 @@ _HOMES = {
     "compare": "shim.cli.compare",
     "demo": "shim.cli.demo",
     "doctor": "shim.cli.doctor",
+    "eject": "shim.cli.eject",
     "export": "shim.cli.export",
     "import": "shim.cli.import_",
     "keys": "shim.cli.keys",

@@ -1,0 +1,89 @@
+"""Where objects of the API leave what is seen of a program: handed to others, stored, shown.
+
+Such a place gets a native object, and what happens there with it is not known: it is refused.
+"""
+
+from __future__ import annotations
+
+import builtins
+
+import libcst as cst
+
+from shim.migrate.ejecting.draft import Draft
+from shim.migrate.ejecting.kinds import Kind
+from shim.migrate.ejecting.syntax import code
+
+__all__ = ["check", "results"]
+
+_PLAIN = frozenset({"thread_id", "run_id", "said", "instance", "tuple"})
+"""What is the same for others: texts, and objects of the program itself."""
+_KNOWN = frozenset(dir(builtins)) | {"append", "run", "gather", "deepcopy", "create_task"}
+_NOUNS = {"assistant_id": "assistant's id", "made": "file that code made", "thread": "thread"}
+
+
+def check(draft: Draft) -> None:
+    """Refuse what leaves the program, and what is two things in one place."""
+    for node in draft.flow.program.nodes:
+        if isinstance(node, cst.Name | cst.Attribute | cst.Call | cst.Subscript):
+            kind = draft.flow.kind(node)
+            if kind is not None and kind.name not in _PLAIN:
+                _check_use(draft, node, kind)
+    for node in draft.flow.unused():
+        draft.refuse(node, "a method or resource is named, not called", "call it where it is named")
+    for place, names in draft.flow.conflicts.items():
+        _check_conflict(draft, place, names)
+
+
+def _check_use(draft: Draft, node: cst.CSTNode, kind: Kind) -> None:
+    parent = draft.flow.program.parents.get(node)
+    if isinstance(parent, cst.AssignTarget) and "environ" in code(node):
+        draft.refuse(node, f"a {_noun(kind)} goes into the environment")
+    if isinstance(parent, cst.DictElement):
+        draft.refuse(node, f"a {_noun(kind)} goes into a dictionary", "keep it in a variable")
+    if not isinstance(parent, cst.Arg) or draft.is_shown(node):
+        return
+    call = draft.flow.program.parents.get(parent)
+    if not isinstance(call, cst.Call) or _is_known(draft, call, kind):
+        return
+    draft.refuse(call, f"a {_noun(kind)} is handed to what is not in this file")
+
+
+def _noun(kind: Kind) -> str:
+    return _NOUNS.get(kind.name, kind.name)
+
+
+def _is_known(draft: Draft, call: cst.Call, kind: Kind) -> bool:
+    program = draft.flow.program
+    if draft.flow.api(call) is not None:
+        return True
+    if program.callee(call) is not None or program.cls_of(call) is not None:
+        return True
+    func = call.func
+    name = func.attr.value if isinstance(func, cst.Attribute) else code(func)
+    if kind.name == "made":
+        return "files" in code(func)
+    if isinstance(func, cst.Attribute):
+        base = draft.flow.kind(func.value)
+        if base is not None and base.name == "instance":
+            return True
+    return name in _KNOWN
+
+
+def _check_conflict(draft: Draft, place: str, names: set[str]) -> None:
+    for node in draft.flow.program.nodes:
+        if isinstance(node, cst.Attribute) and draft.flow.program.place(node.value) == place:
+            words = " and ".join(sorted(names))
+            draft.refuse(node, f"{code(node.value)} is in turn {words}", "use two names")
+            return
+
+
+def results(draft: Draft) -> list[str]:
+    """What functions give to callers that are not in this file, where that is another object."""
+    program = draft.flow.program
+    called = {program.callee(node) for node in program.nodes if isinstance(node, cst.Call)}
+    found = []
+    for name in program.functions:
+        kind = draft.flow.returned(name)
+        if kind is not None and kind.name not in _PLAIN and name not in called:
+            found.append(f"{name} gives the native object for a {_noun(kind)}: look at its callers")
+    return found
