@@ -84,7 +84,10 @@ class Writer:
 
     async def _assistant(self, found: Found, order: int, known: Owned) -> None:
         object_id = str(found.data.get("id"))
-        old_id = (found.data.get("metadata") or {}).get("prompt_id")
+        metadata = found.data.get("metadata") or {}
+        old_id = metadata.get("prompt_id")
+        if variables := metadata.get("prompt_variables"):
+            self.report.notes.append(f"{object_id} {_NOT_FILLED.format(variables)}")
         try:
             record = self._shapes.assistant(found.data)
             outcome = await self._placed_assistant(record, order, known)
@@ -222,6 +225,10 @@ class Writer:
         ]
 
 
+_NOT_FILLED = (
+    "was a prompt with variables ({0}), which stand in its instructions as they are: nothing fills "
+    "them in, a run's own `instructions` can"
+)
 _HERE = ("imported", "replaced", "unchanged", "went on here")
 """Outcomes after which a thread is here, and a source's own files belong to it."""
 

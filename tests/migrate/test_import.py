@@ -321,6 +321,23 @@ def test_a_prompt_becomes_an_assistant(sqlite_shell, tmp_path):
     assert found.tool_resources.file_search.vector_store_ids == ["vs_1"]
 
 
+def test_the_variables_of_a_prompt_are_told(sqlite_shell, tmp_path):
+    """An assistant has none: they are named in the report and in its metadata."""
+    prompt = {
+        "id": "pmpt_abc",
+        "model": "gpt-4o",
+        "input": [{"role": "developer", "content": "Help {{ name }} from {{city}}."}],
+        "variables": {"age": {"type": "string"}},
+    }
+
+    report, code = sqlite_shell.told("import", saved(tmp_path, prompt))
+
+    assert code == 0
+    ((data,),) = sqlite_shell.sql("SELECT data FROM assistants")
+    assert json.loads(data)["metadata"]["prompt_variables"] == "age, city, name"
+    assert "asst_abc was a prompt with variables (age, city, name)" in report["notes"][0]
+
+
 def test_tools_that_are_not_the_apis_are_left_out_on_request(sqlite_shell, tmp_path):
     """A tool of another service stops its assistant, unless it may be left out."""
     path = saved(tmp_path, assistant(1, tools=[{"type": "bing_grounding"}, {"type": "retrieval"}]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,8 @@ _PREFIXES = {
     "pmpt_": "prompt",
 }
 _LISTS = ("assistants", "prompts", "thread", "threads", "messages", "runs", "steps", "run_steps")
+_VARIABLE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
+_MOST_METADATA = 512
 _LISTS_OF = {"messages": "message", "runs": "run", "steps": "step", "run_steps": "step"}
 
 
@@ -176,6 +179,9 @@ def as_assistant(prompt: Json) -> Json:
     metadata = {**(prompt.get("metadata") or {}), "prompt_id": object_id}
     if prompt.get("version") is not None:
         metadata["prompt_version"] = str(prompt["version"])
+    instructions = "\n\n".join([*filter(None, [prompt.get("instructions")]), *texts])
+    if variables := _variables(prompt, instructions):
+        metadata["prompt_variables"] = ", ".join(variables)[:_MOST_METADATA]
     reasoning = prompt.get("reasoning") or {}
     return {
         "id": "asst_" + object_id.removeprefix("pmpt_"),
@@ -184,7 +190,7 @@ def as_assistant(prompt: Json) -> Json:
         "name": prompt.get("name"),
         "description": prompt.get("description"),
         "model": prompt.get("model"),
-        "instructions": "\n\n".join([*filter(None, [prompt.get("instructions")]), *texts]) or None,
+        "instructions": instructions or None,
         "tools": tools,
         "tool_resources": {"file_search": {"vector_store_ids": stores}} if stores else {},
         "metadata": metadata,
@@ -193,6 +199,12 @@ def as_assistant(prompt: Json) -> Json:
         "reasoning_effort": prompt.get("reasoning_effort") or reasoning.get("effort"),
         "response_format": _response_format(text.get("format")),
     }
+
+
+def _variables(prompt: Json, instructions: str) -> list[str]:
+    """What a prompt is to be filled in with: what it declares, and what its texts name."""
+    declared = prompt.get("variables") or ()
+    return sorted({*map(str, declared), *_VARIABLE.findall(instructions)})
 
 
 def _instructions(given: Any, object_id: str) -> list[str]:
