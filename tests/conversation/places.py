@@ -87,6 +87,10 @@ class Brisk:
         """Send."""
         return await self._upstream.open(request)
 
+    async def download(self, request):
+        """Send."""
+        return await self._upstream.download(request)
+
 
 class Place:
     """One database and one upstream, and clients of some colour between them."""

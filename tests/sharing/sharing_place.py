@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import openai
-import pytest
 from places import WEATHER, Place
 
 __all__ = ["NATIVE_WEATHER", "Sharing"]
 
 NATIVE_WEATHER = {"type": "function", **WEATHER["function"], "strict": False}
-SDK = tuple(int(part) for part in openai.__version__.split(".")[:2])
-if SDK < (1, 105):
-    pytest.skip("this SDK has no conversations", allow_module_level=True)
 
 
 class Sharing(Place):

@@ -214,3 +214,45 @@ def test_tools_of_a_run_are_found_by_native_code(sharing):
 
     assert run.status == "completed"
     assert seen == ["message", "function_call", "function_call_output", "message"]
+
+
+def test_files_that_code_of_native_responses_made(sharing):
+    """A link in a native answer is annotated, and its file copied and served by shim."""
+    conversation = sharing.converse()
+    code = 'open("/mnt/data/a.csv", "w").write("1,2")'
+    then = "Here: [a.csv](sandbox:/mnt/data/a.csv)"
+    tools = [{"type": "code_interpreter", "container": {"type": "auto"}}]
+    sharing.offline.script.code(code, then=then)
+    sharing.respond(conversation, "Write a file.", tools=tools)
+
+    answer = sharing.listed(conversation)[-1]
+    (note,) = answer.content[0].text.annotations
+    content = sharing.get(sharing.client.files.content(note.file_path.file_id))
+    sharing.run(conversation)
+
+    assert note.text == "sandbox:/mnt/data/a.csv"
+    assert content.read() == b"1,2"
+    assert [kind for kind, _ in sharing.inputs()] == ["user", "assistant"]
+
+
+def test_an_image_whose_address_lists_leave_out_is_asked_for(sharing):
+    """Lists do not show it unless they are asked to; the item alone is, once."""
+    conversation = sharing.converse()
+    picture = {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "low"}
+    sharing.add(conversation, {"role": "user", "content": [picture]})
+    handle = sharing.offline.handle
+
+    def sparing(method, path, query, *rest):
+        answer = handle(method, path, query, *rest)
+        if method == "GET" and "include" not in str(query):
+            text = answer.body.replace(b'"https://example.com/a.png"', b"null")
+            answer = type(answer)(answer.status, answer.headers, text)
+        return answer
+
+    sharing.offline.handle = sparing
+    sharing.client = sharing.connect()
+    first, again = sharing.listed(conversation), sharing.listed(conversation)
+
+    assert first[0].content[0].image_url.url == "https://example.com/a.png"
+    assert again == first
+    assert len([e for e in sharing.offline.log if "include[]" in str(e.query)]) == 1
