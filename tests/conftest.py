@@ -15,6 +15,7 @@ import pytest
 
 _OURS = ("SHIM_", "OPENAI_", "AZURE_OPENAI_")
 _FOR_TESTS = ("SHIM_RECORDINGS", "SHIM_TEST_")
+_LOGGERS = ("shim", "uvicorn")
 _END = "-----END CERTIFICATE-----\n"
 
 
@@ -54,13 +55,16 @@ class _Keys(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def no_logged_keys():
-    """Whatever a test does, no key stands in the log."""
-    handler, loggers = _Keys(), [logging.getLogger(name) for name in ("shim", "uvicorn")]
+    """Whatever a test does, no key stands in the log; what it does to the log ends with it."""
+    handler = _Keys()
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
     yield
-    for logger in loggers:
-        logger.removeHandler(handler)
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
     assert handler.found == []
 
 

@@ -36,6 +36,13 @@ __all__ = ["address_of", "listening", "serve"]
 log = logging.getLogger("shim")
 
 _BACKLOG = 2048
+_KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept.
+
+SDKs keep theirs for five, uvicorn too unless it is told: a request that is sent just when the
+server closes its connection gets no answer. So it is the caller who closes, as balancers want it.
+"""
+
 _LAST_SECONDS = 5.0
 """What closing may take after the time to finish is over."""
 
@@ -116,6 +123,7 @@ def _work(settings: Settings, listener: socket.socket) -> int:
         server_header=False,
         lifespan="on",
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.grace + _LAST_SECONDS),
     )
     server = _Server(config, room_of(app))

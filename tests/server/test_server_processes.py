@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -196,3 +197,24 @@ def test_processes_end_with_the_one_that_began_them(begin):
         served.stop(signal.SIGKILL)
 
         wait_until(lambda: not answers(client))
+
+
+def test_an_idle_connection_is_not_closed_by_the_server(begin):
+    """SDKs give up theirs after five seconds; one that is closed then could lose a request."""
+    served = begin()
+    served.ready().close()
+    connection = HTTPConnection(served.root.removeprefix("http://"), timeout=20)
+    connection.connect()
+
+    sockets, statuses = [], []
+    for pause in (0.0, 5.6):
+        time.sleep(pause)
+        sockets.append(connection.sock)
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+
+    assert statuses == [200, 200]
+    assert sockets[0] is sockets[1]
