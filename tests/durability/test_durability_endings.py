@@ -126,7 +126,7 @@ def test_a_background_run_expires(place, client, chat, *, sound, clock, shifted)
     """A run that the upstream still works on at `expires_at` expires and is stopped upstream."""
     run = shifted.beta.threads.runs.create(thread_id=chat.thread, assistant_id=chat.assistant)
 
-    clock["ahead"] = 599
+    clock["ahead"] = 500
     before = shifted.beta.threads.runs.retrieve(run.id, thread_id=chat.thread)
     clock["ahead"] = 601
     after = shifted.beta.threads.runs.retrieve(run.id, thread_id=chat.thread)
