@@ -22,12 +22,13 @@ from shim.errors import SettingsError
 from shim.native.cases import Case, Outcome, Turn
 from shim.native.driving import OF_ASSISTANTS, Driver, Way
 from shim.native.seeding import Seeds
-from shim.settings import Settings, Wired, key_in, server_credentials, wire
+from shim.settings import Settings, key_in, server_credentials
 from shim.storage.imports import Imports
 from shim.upstream.credentials import fitted, with_key
 from shim.upstream.dialect import choose
 from shim.upstream.entra import current
 from shim.upstream.http import BlockingUpstream
+from shim.wiring import Wired, wire
 from shim.workers import BlockingWorkers
 
 __all__ = ["DRIVEN", "Driven", "LaneSpec", "open_driven", "settings_of", "target_of"]

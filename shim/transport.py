@@ -140,7 +140,8 @@ class _Door:
     def _wired(self) -> Handler:
         if self._wiring is not None:
             return self._wiring(self.settings, *self.ports())
-        from shim.settings import Settings, wire  # noqa: PLC0415 - imports all of the engine
+        from shim.settings import Settings  # noqa: PLC0415 - paid for with the first call
+        from shim.wiring import wire  # noqa: PLC0415 - the same
 
         self.settings = self.settings or Settings.load()
         return wire(self.settings, *self.ports())

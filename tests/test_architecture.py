@@ -36,6 +36,7 @@ LAYERS = (
     ("shim.native",),
     (
         "shim.settings",
+        "shim.wiring",
         "shim.configuration",
         "shim.lanes",
         "shim.providers",
@@ -142,6 +143,15 @@ def test_the_core_knows_no_outside_world(name):
     found = {one for one in imports(name) for out in OUTSIDE_WORLD if is_in(one, out)}
 
     assert not found
+
+
+def test_parts_are_put_together_in_one_place():
+    """Nothing but the wiring knows the engine, and the settings know no part of it."""
+    users = {name for name in SOURCES if "shim.core.engine" in imports(name)}
+    parts = ("shim.core", "shim.conversation", "shim.upstream")
+
+    assert users == {"shim.wiring"}
+    assert not [one for one in imports("shim.settings") if any(is_in(one, p) for p in parts)]
 
 
 def test_the_embedded_upstream_is_for_tests_and_the_demo():

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from shim import drive
 from shim.errors import SettingsError
-from shim.settings import Settings, driver_of, open_database
+from shim.settings import Settings
 from shim.storage.database import Database
 from shim.storage.overview import schema_of
+from shim.wiring import driver_of, open_database
 from shim.workers import BlockingWorkers
 
 if TYPE_CHECKING:

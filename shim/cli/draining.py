@@ -18,12 +18,13 @@ from shim.cli.database import is_there, opened
 from shim.conversation.mirror import Mirrors
 from shim.core.wire import Target
 from shim.errors import SettingsError
-from shim.settings import Settings, open_contents
+from shim.settings import Settings
 from shim.storage.database import Database
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Mirrored, Outbox
 from shim.storage.shared_threads import Reads
 from shim.upstream.http import BlockingUpstream
+from shim.wiring import open_contents
 from shim.workers import BlockingWorkers
 
 __all__ = ["drained"]

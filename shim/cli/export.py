@@ -57,8 +57,9 @@ def command(
     """
     from shim import drive
     from shim.cli.database import opened
-    from shim.settings import Settings, open_contents
+    from shim.settings import Settings
     from shim.storage.imports import Imports
+    from shim.wiring import open_contents
 
     settings = Settings.load()
     with opened(settings) as database:

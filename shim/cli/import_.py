@@ -75,9 +75,9 @@ def _imported(settings: Settings, where: Where, plan: Plan) -> Report:
     from shim.migrate.gathered import gather
     from shim.migrate.shapes import Shapes
     from shim.migrate.writer import Writer
-    from shim.settings import open_contents
     from shim.storage.imports import Imports
     from shim.storage.ledger import Ledger
+    from shim.wiring import open_contents
 
     with database_for(settings, dry_run=plan.dry_run) as database:
         shapes = Shapes(where.without_tools)
@@ -102,7 +102,7 @@ def database_for(settings: Settings, *, dry_run: bool) -> Iterator[Database]:
 
     from shim import drive
     from shim.cli.database import is_there
-    from shim.settings import open_database
+    from shim.wiring import open_database
     from shim.workers import BlockingWorkers
 
     if dry_run and not is_there(settings):

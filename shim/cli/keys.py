@@ -194,7 +194,8 @@ def _keyring() -> Iterator[Keyring]:
 
 @contextmanager
 def _database() -> Iterator[Database]:
-    from shim.settings import Settings, open_database
+    from shim.settings import Settings
+    from shim.wiring import open_database
     from shim.workers import BlockingWorkers
 
     database = open_database(Settings.load(), BlockingWorkers())

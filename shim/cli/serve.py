@@ -77,8 +77,8 @@ def _has_keys(settings: Settings) -> bool:
     Opens it before anyone waits, and brings it up to date once for all processes.
     """
     from shim import drive
-    from shim.settings import open_database
     from shim.storage.keyring import Keyring
+    from shim.wiring import open_database
     from shim.workers import BlockingWorkers
 
     database = open_database(settings, BlockingWorkers())

@@ -30,7 +30,8 @@ from shim.native.appending import Lines
 from shim.native.cases import Case, Outcome, Pair, Turn
 from shim.native.changed import Changed
 from shim.native.record import Recorder
-from shim.settings import Settings, Wired, wire
+from shim.settings import Settings
+from shim.wiring import Wired, wire
 
 __all__ = ["IGNORED", "Program", "assert_parity", "runs_of"]
 

@@ -17,8 +17,9 @@ from shim.server.belongings import Belongings
 from shim.server.lines import Lines
 from shim.server.metrics import Metrics
 from shim.server.recording import Recording
-from shim.settings import Settings, Wired, wire
+from shim.settings import Settings
 from shim.storage.owners import Owners
+from shim.wiring import Wired, wire
 from shim.workers import AsyncWorkers
 
 __all__ = ["Room"]

@@ -12,10 +12,11 @@ from shim.cli import main
 from shim.core.ports import Batch, Mirror
 from shim.core.records import Run, Thread
 from shim.offline import Offline
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.testing import connect
+from shim.wiring import open_database
 from shim.workers import BlockingWorkers
 
 KEY = "sk-of-the-test-1234567890"

@@ -13,9 +13,10 @@ from shim.native.cases import Case, FunctionCall, Outcome, Turn
 from shim.native.driving import Driver, Way
 from shim.native.seeding import Seeds
 from shim.offline import Offline
-from shim.settings import Settings, wire
+from shim.settings import Settings
 from shim.storage.imports import Imports
 from shim.upstream.http import BlockingUpstream
+from shim.wiring import wire
 from shim.workers import BlockingWorkers
 
 WEATHER = {

@@ -199,7 +199,7 @@ def test_a_callers_key_goes_nowhere_else(tmp_path, monkeypatch, where):
         seen.append((call.target.base_url, dict(call.target.headers)))
         raise ZeroDivisionError
 
-    monkeypatch.setattr("shim.settings.Wired.__call__", answer)
+    monkeypatch.setattr("shim.wiring.Wired.__call__", answer)
     driven = open_driven(LaneSpec.of(f"shim{where}"), Settings(dialect="openai"))
     sender = Target(URL, {"authorization": "Bearer sk-callers"})
 

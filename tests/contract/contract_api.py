@@ -21,7 +21,8 @@ from documented import Watched
 import shim
 from shim import drive
 from shim.offline import Offline
-from shim.settings import Settings, wire
+from shim.settings import Settings
+from shim.wiring import wire
 
 __all__ = ["Api", "Runner", "message_of"]
 

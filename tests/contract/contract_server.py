@@ -12,8 +12,9 @@ import httpx
 from server_program import BETA, Served
 
 from shim import drive, offline
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.database import Statement
+from shim.wiring import open_database
 from shim.workers import BlockingWorkers
 
 __all__ = ["Server"]

@@ -18,13 +18,14 @@ from shim import drive
 from shim.conversation.mirror import Mirrors
 from shim.core.wire import Target
 from shim.offline import Offline
-from shim.settings import Settings, wire
+from shim.settings import Settings
 from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.storage.shared_threads import Reads
 from shim.storage.sqlite import SQLite
 from shim.upstream.http import BlockingUpstream, module_of
+from shim.wiring import wire
 from shim.workers import BlockingWorkers
 
 __all__ = ["WEATHER", "Place", "http_module"]

@@ -12,7 +12,8 @@ import openai
 
 import shim
 from shim.offline import Offline
-from shim.settings import Settings, wire
+from shim.settings import Settings
+from shim.wiring import wire
 
 SALES = b"month,sales\nJan,3\nFeb,7\nMar,5\n"
 CSV = 'open("/mnt/data/result.csv", "w").write("month,sales\\nMar,5\\n")\nprint("written")'

@@ -16,8 +16,9 @@ import httpx
 
 from shim import drive
 from shim.core.wire import Call, Event, Reply, Target
-from shim.settings import Settings, Wired, wire
+from shim.settings import Settings
 from shim.upstream.http import BlockingUpstream
+from shim.wiring import Wired, wire
 from shim.workers import BlockingWorkers
 
 BETA = {"openai-beta": "assistants=v2"}

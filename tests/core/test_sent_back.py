@@ -17,9 +17,10 @@ from meeting import Meeting, uploaded, waited
 from shim import drive
 from shim.core import wire as wires
 from shim.offline.outputs import Call, Code, Say, Search
-from shim.settings import Settings, wire
+from shim.settings import Settings
 from shim.testing import connect
 from shim.upstream.http import BlockingUpstream
+from shim.wiring import wire
 from shim.workers import BlockingWorkers
 
 TABLE = 'open("/mnt/data/result.csv", "w").write("month,sales\\nMar,5\\n")'

@@ -26,11 +26,12 @@ from shim.core.engine import Engine
 from shim.core.ports import Batch, World
 from shim.core.records import Run
 from shim.offline import Offline
-from shim.settings import Settings, Wired, open_database
+from shim.settings import Settings
 from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.storage.shared_threads import Reads
+from shim.wiring import Wired, open_database
 
 __all__ = [
     "FINAL",

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from shim import drive
 from shim.cli import main
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.database import Statement
+from shim.wiring import open_database
 from shim.workers import BlockingWorkers
 
 TABLES = (

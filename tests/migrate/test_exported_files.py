@@ -10,9 +10,9 @@ from old_data import dump, thread, written
 from shim import drive
 from shim.core.records import File
 from shim.offline import Offline
-from shim.settings import open_contents, open_database
 from shim.storage.imports import Imports
 from shim.testing import connect
+from shim.wiring import open_contents, open_database
 from shim.workers import BlockingWorkers
 
 IDS = [f"file-shim{number:020}" for number in range(5)]

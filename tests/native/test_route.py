@@ -21,9 +21,10 @@ from shim.errors import SettingsError
 from shim.native.rules import Facts, Rules, spot_of
 from shim.offline import Offline
 from shim.server.app import asgi
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.database import Statement
 from shim.storage.lanes import Lanes
+from shim.wiring import open_database
 from shim.workers import BlockingWorkers
 
 NATIVE = {"otherwise": "native"}

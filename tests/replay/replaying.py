@@ -27,12 +27,13 @@ from shim.core.engine import Engine
 from shim.core.ports import World
 from shim.offline import Offline, Reply, Response
 from shim.offline.transport import transport
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.contents import Memory
 from shim.storage.ledger import Ledger
 from shim.storage.outbox import Outbox
 from shim.storage.shared_threads import Reads
 from shim.transport import mounted
+from shim.wiring import open_database
 
 __all__ = ["Outcome", "replayed"]
 

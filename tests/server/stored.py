@@ -22,8 +22,9 @@ from shim.core.wire import Call, Target, encode_event, encode_json
 from shim.offline import Offline
 from shim.server.app import asgi, room_of
 from shim.server.paths import placed
-from shim.settings import Settings, wire
+from shim.settings import Settings
 from shim.upstream.http import BlockingUpstream
+from shim.wiring import wire
 from shim.workers import BlockingWorkers
 
 __all__ = ["EngineStored", "ServerStored"]

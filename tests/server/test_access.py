@@ -17,8 +17,9 @@ from shim.errors import SettingsError
 from shim.keys import digest_of
 from shim.server import callers, keyholders
 from shim.server.access import check_address
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.database import Statement
+from shim.wiring import open_database
 from shim.workers import BlockingWorkers
 
 UPSTREAM = "sk-upstream-0123456789"

@@ -18,11 +18,12 @@ from shim import drive
 from shim.core.ports import Batch
 from shim.core.records import Run, Thread
 from shim.errors import Lost, SettingsError, StoreTooNew, Unsure
-from shim.settings import Settings, open_database
+from shim.settings import Settings
 from shim.storage.address import Address
 from shim.storage.database import Statement
 from shim.storage.ledger import Ledger
 from shim.storage.schema import MIGRATIONS
+from shim.wiring import open_database
 from shim.workers import AsyncWorkers, BlockingWorkers
 
 NAMES = Statement("SELECT name FROM refused_parameters ORDER BY name")
@@ -420,7 +421,8 @@ def test_without_the_driver_the_extra_is_named():
     """The error says what to install."""
     code = (
         "import sys; sys.modules['psycopg'] = None\n"
-        "from shim.settings import Settings, open_database\n"
+        "from shim.settings import Settings\n"
+        "from shim.wiring import open_database\n"
         "from shim.workers import BlockingWorkers\n"
         "open_database(Settings(database_url='postgresql://u:secret@h/d'), BlockingWorkers())"
     )

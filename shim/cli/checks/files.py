@@ -16,10 +16,11 @@ from shim.cli.checks.places import nearest
 from shim.cli.database import opened, schema_in
 from shim.core.expiry import SECONDS_OF_A_DAY, sweep
 from shim.errors import SettingsError
-from shim.settings import Settings, open_contents
+from shim.settings import Settings
 from shim.storage.ledger import Ledger
 from shim.storage.overview import Overview
 from shim.storage.schema import MIGRATIONS
+from shim.wiring import open_contents
 
 __all__ = ["findings", "swept"]
 
