@@ -20,7 +20,7 @@ SOURCES = {
 # Lowest first: a module imports from its own layer and those below it (design, section 8). The
 # longest name that fits a module says where it belongs.
 LAYERS = (
-    ("shim.errors", "shim.drive", "shim.process"),
+    ("shim.errors", "shim.drive", "shim.process", "shim.signs"),
     ("shim.core.wire", "shim.core.ids", "shim.core.records", "shim.core.objects"),
     ("shim.core.ports", "shim.core.made_files", "shim.core.conversations"),
     ("shim.translate",),

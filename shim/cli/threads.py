@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shim.cli.tables import echo_json, echo_table
+from shim.signs import visible
 
 if TYPE_CHECKING:
     from shim.cli.stored import Record
@@ -140,7 +141,7 @@ def _show_call(call: dict[str, Any]) -> None:
         click.echo(f"    {call['type']}")
         return
     function = call["function"]
-    click.echo(f"    {call['id']}  {function['name']}({function['arguments']})")
+    click.echo(visible(f"    {call['id']}  {function['name']}({function['arguments']})"))
     if (output := function.get("output")) is not None:
         click.echo(_indented(output))
 
@@ -163,7 +164,7 @@ def _part(part: dict[str, Any]) -> str:
 
 def _indented(text: str) -> str:
     cut = text if len(text) <= _MOST else f"{text[:_MOST]} ... (--json shows all)"
-    return "\n".join(f"      {line}" for line in cut.splitlines())
+    return "\n".join(f"      {line}" for line in visible(cut).splitlines())
 
 
 def _time(seconds: int) -> str:

@@ -48,6 +48,8 @@ KINDS: Mapping[str, str] = {
 
 _RANKS = {"completed": 0, "incomplete": 1, "cancelled": 2, "expired": 3, "failed": 4}
 _WORST = 5
+_MOST = 1000
+"""Letters of what is told of one difference; the outcomes have all of it."""
 _FIELDS = {
     "error_diff": "error",
     "reason_diff": "reason",
@@ -121,7 +123,7 @@ def differences(
     compared = Compared(a, b, turn, case, limits or Limits(), alike)
     kinds = KINDS if _ended_alike(a, b) else ("status_diff", "unmatched_call", "tool_diff")
     return [
-        Difference(kind, direction, told)
+        Difference(kind, direction, told if len(told) <= _MOST else f"{told[:_MOST]} ...")
         for kind in kinds
         if compared.tells(kind)
         for direction, told in _FINDERS[kind](compared)
@@ -241,7 +243,12 @@ def _language(it: Compared) -> Iterator[tuple[str, str]]:
 
 def _length(it: Compared) -> Iterator[tuple[str, str]]:
     a, b = len(plain_texts(it.a)), len(plain_texts(it.b))
-    if min(a, b) * it.limits.length_ratio < max(a, b) and max(a, b) > it.limits.language_letters:
+    if (
+        a
+        and b
+        and min(a, b) * it.limits.length_ratio < max(a, b)
+        and max(a, b) > it.limits.language_letters
+    ):
         yield CHANGED, f"the text has {b} letters, A's {a}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shim.compare.calls import arguments_of
-from shim.compare.formats import broken_schema
+from shim.compare.formats import broken_schema, wrong_schema
 from shim.core.wire import Json
 from shim.errors import SettingsError
 from shim.native.cases import Outcome
@@ -21,11 +21,43 @@ def unmet(outcome: Outcome, expect: Json) -> list[str]:
 
 
 def check_expectations(expect: Json, place: str) -> None:
-    """Raise SettingsError for a key that nothing checks."""
-    for key in expect:
+    """Raise SettingsError for a key that nothing checks, and for what cannot be checked."""
+    for key, wanted in expect.items():
         if key not in _CHECKS:
             known = ", ".join(sorted(_CHECKS))
             raise SettingsError(f"{place}: expect has {key!r}; known are: {known}")
+        if problem := _FORMS[key](wanted):
+            raise SettingsError(f"{place}: expect.{key}: {problem}")
+
+
+def _no_texts(wanted: Any) -> str:
+    plain = all(isinstance(each, (str, int, float)) for each in _all(wanted))
+    return "" if plain else "give a text, or a list of texts"
+
+
+def _no_patterns(wanted: Any) -> str:
+    for each in _all(wanted):
+        if not isinstance(each, str):
+            return "give a regular expression, or a list of them"
+        try:
+            re.compile(each)
+        except re.error as error:
+            return f"{each!r} is no regular expression: {error}"
+    return ""
+
+
+def _no_calls(wanted: Any) -> str:
+    for each in _all(wanted):
+        named = isinstance(each, dict) and isinstance(each.get("name"), str)
+        if isinstance(each, str) or (named and each.keys() <= {"name", "arguments"}):
+            continue
+        return f"{each!r} is neither a name nor a mapping of name and arguments"
+    return ""
+
+
+def _no_number(wanted: Any) -> str:
+    number = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
+    return "" if number else f"{wanted!r} is no number"
 
 
 def _all(wanted: Any) -> Sequence[Any]:
@@ -84,6 +116,18 @@ def _tokens(outcome: Outcome, wanted: Any) -> Iterator[str]:
     if outcome.usage is not None and outcome.usage.total_tokens > int(wanted):
         yield f"it takes at most {wanted} tokens"
 
+
+_FORMS: Mapping[str, Callable[[Any], str]] = {
+    "contains": _no_texts,
+    "not_contains": _no_texts,
+    "matches": _no_patterns,
+    "calls": _no_calls,
+    "json_schema": wrong_schema,
+    "status": _no_texts,
+    "max_seconds": _no_number,
+    "max_tokens": _no_number,
+}
+"""What is wrong with the value of each key."""
 
 _CHECKS: Mapping[str, Callable[[Outcome, Any], Iterator[str]]] = {
     "contains": _contains,

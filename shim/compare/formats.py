@@ -6,7 +6,9 @@ from typing import Any
 
 from shim.core.wire import decode_json
 
-__all__ = ["broken_format", "broken_schema"]
+__all__ = ["broken_format", "broken_schema", "wrong_schema"]
+
+_MOST = 200
 
 
 def broken_format(text: str, wanted: Any) -> str:
@@ -19,17 +21,38 @@ def broken_format(text: str, wanted: Any) -> str:
 
 
 def broken_schema(text: str, schema: Any) -> str:
-    """What keeps a text from being JSON of a schema."""
-    import jsonschema  # noqa: PLC0415 - an extra
+    """What keeps a text from being JSON of a schema. Nothing is fetched that the schema names."""
+    if problem := wrong_schema(schema):
+        return f"the schema itself is wrong: {problem}"
+    from referencing import Registry  # noqa: PLC0415 - an extra
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415 - an extra
 
     try:
         value = decode_json(text)
-    except ValueError as error:
-        return f"no JSON ({error})"
+        error = next(_validator(schema)(schema, registry=Registry()).iter_errors(value), None)
+    except ValueError as problem:
+        return f"no JSON ({problem})"
+    except RecursionError:
+        return "it is nested too deeply to be looked at"
+    except Unresolvable as problem:
+        return f"the schema itself is wrong: it names what it does not have, {problem.ref}"
+    return "" if error is None else str(error.message)[:_MOST]
+
+
+def wrong_schema(schema: Any) -> str:
+    """Why something is no JSON schema; empty where it is one."""
+    from jsonschema import SchemaError  # noqa: PLC0415 - an extra
+
+    if not isinstance(schema, (dict, bool)):
+        return f"{schema!r} is none"
     try:
-        jsonschema.validate(value, schema)
-    except jsonschema.ValidationError as error:
-        return str(error.message)[:200]
-    except jsonschema.SchemaError as error:
-        return f"the schema itself is wrong: {error.message[:200]}"
+        _validator(schema).check_schema(schema)
+    except SchemaError as error:
+        return str(error.message)[:_MOST]
     return ""
+
+
+def _validator(schema: Any) -> Any:
+    from jsonschema.validators import validator_for  # noqa: PLC0415 - an extra
+
+    return validator_for(schema)

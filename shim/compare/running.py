@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from shim.compare.lanes import Lane
 from shim.core.wire import Json, decode_json, encode_compact
 from shim.errors import SettingsError
-from shim.native.cases import Answer, Case, Outcome, Pair, Turn
+from shim.native.cases import Answer, Case, Outcome, Pair, Turn, as_line
 
 __all__ = ["Kept", "Plan", "identity", "names_in", "pairs_in", "read_answers", "run"]
 
@@ -73,7 +73,7 @@ class Kept:
 
     def remember(self, cases: Sequence[Case]) -> None:
         """Keep the cases beside the answers, so that the folder can be read by itself."""
-        lines = b"".join(case.model_dump_json().encode() + b"\n" for case in cases)
+        lines = b"".join(map(as_line, cases))
         self._path.with_name(_CASES).write_bytes(lines)
 
     def get(self, case: Case, turn: Turn, lane: str, repeat: int) -> Outcome | None:
@@ -82,7 +82,7 @@ class Kept:
 
     def put(self, answer: Answer) -> None:
         """Keep an answer."""
-        line = answer.model_dump_json().encode() + b"\n"
+        line = as_line(answer)
         with self._lock:
             self._known[answer.case, answer.turn, answer.lane, answer.repeat] = answer.outcome
             with self._path.open("ab") as file:
@@ -245,5 +245,5 @@ def identity(lanes: Iterable[Json], cases: Iterable[Case]) -> Json:
     """What makes a comparison this one."""
     told = hashlib.sha256()
     for case in cases:
-        told.update(case.model_dump_json().encode())
+        told.update(as_line(case))
     return {"lanes": list(lanes), "cases": told.hexdigest()}

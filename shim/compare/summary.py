@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from shim.compare.bands import Band, bands
 from shim.compare.differences import BETTER, KINDS, WORSE, Alike, Difference, differences
 from shim.compare.limits import Limits
 from shim.compare.noise import Rate, sign_test
@@ -34,6 +35,7 @@ INCOMPARABLE, ERRORS = "not comparable", "error"
 OUTCOMES = (REGRESSED, CHANGED, IMPROVED, SAME, INCOMPARABLE, ERRORS)
 
 _HALF = 0.5
+_SURE = 0.01
 _COSTS = {"usage_diff", "latency_diff", "first_token_diff"}
 
 
@@ -119,9 +121,9 @@ class Summary:
         counts, compared = self.counts, self.compared
         if compared and counts[REGRESSED] / compared >= self.limits.regressed_share:
             return "different"
-        if not compared or counts[REGRESSED] or counts[CHANGED] or counts[ERRORS]:
+        if counts[REGRESSED] or counts[CHANGED] or counts[ERRORS]:
             return "look"
-        return "same"
+        return "same" if compared > counts[INCOMPARABLE] else "look"
 
     @property
     def reason(self) -> str:
@@ -129,16 +131,31 @@ class Summary:
         counts, compared, limits = self.counts, self.compared, self.limits
         share = f"{limits.regressed_share:.0%}"
         told = {
-            "different": f"{counts[REGRESSED]} of {compared} turns regressed; {share} or more is "
+            "different": f"{counts[REGRESSED]} of {_turns(compared)} regressed; {share} or more is "
             "different",
             "look": _to_look_at(counts, compared, share),
-            "same": f"no difference beyond the noise in {compared} turns",
+            "same": _the_same(counts, compared),
         }[self.verdict]
-        if compared and compared < limits.few:
-            told += f". {compared} turns are few: a fault in one of {limits.few} may well not show"
+        if compared:
+            told += f". {_shown_by(Rate(counts[REGRESSED], compared), limits.few)}"
         if not self.floor:
             told += ". How far a lane differs from itself was not measured (--repeat 2 does)"
         return told
+
+    @property
+    def rule(self) -> str:
+        """When a kind of difference counts."""
+        if not self.floor:
+            return "No noise was measured: whatever differs counts"
+        lane = self.floor.upper()
+        return (
+            f"Noise is how often {lane} differs from itself. A kind counts where A and B surely "
+            "differ in it more often: where the lower end of its interval is above that"
+        )
+
+    def bands(self) -> list[Band]:
+        """Time, tokens and length of the turns that were compared."""
+        return bands(turn.pair for turn in self.turns if turn.verdict not in {INCOMPARABLE, ERRORS})
 
     @property
     def wins(self) -> str:
@@ -147,7 +164,8 @@ class Summary:
         wins, losses = counts[IMPROVED], counts[REGRESSED]
         ties = counts[SAME] + counts[CHANGED]
         chance = sign_test(wins, losses)
-        return f"B wins {wins}, ties {ties}, loses {losses} (sign test: p = {chance:.2f})"
+        by_chance = f"p = {chance:.2f}" if chance >= _SURE else f"p < {_SURE}"
+        return f"B wins {wins}, ties {ties}, loses {losses} (sign test: {by_chance})"
 
     def worst_first(self) -> list[Judged]:
         """The turns, the gravest first; those of one kind stay in their order."""
@@ -161,12 +179,34 @@ class Summary:
         return sorted(self.turns, key=gravity)
 
 
+def _turns(count: int) -> str:
+    return f"{count:,} turn{'' if count == 1 else 's'}"
+
+
+def _shown_by(regressed: Rate, few: int) -> str:
+    """How much so many turns say of all others."""
+    low, high = regressed.interval
+    share = f"{low:.0%} to {high:.0%}"
+    if regressed.of >= few:
+        return f"Of all such turns, {share} may regress"
+    are = "is" if regressed.of == 1 else "are"
+    return f"{_turns(regressed.of)} {are} few: of all such turns, {share} may regress"
+
+
+def _the_same(counts: Mapping[str, int], compared: int) -> str:
+    better = f"; {counts[IMPROVED]} improved" if counts[IMPROVED] else ""
+    beyond = f"; {counts[INCOMPARABLE]} could not be compared" if counts[INCOMPARABLE] else ""
+    return f"nothing worse or other beyond the noise in {_turns(compared)}{better}{beyond}"
+
+
 def _to_look_at(counts: Mapping[str, int], compared: int, share: str) -> str:
     if not compared:
         return "nothing could be compared"
+    if not (counts[REGRESSED] or counts[CHANGED] or counts[ERRORS]):
+        return f"{counts[INCOMPARABLE]} could not be compared, and only {_turns(compared)} could"
     named = {REGRESSED: "regressed", CHANGED: "changed", ERRORS: "errors"}
     parts = [f"{counts[key]} {word}" for key, word in named.items() if counts[key]]
-    return f"{', '.join(parts)} in {compared} turns; {share} regressed would be different"
+    return f"{', '.join(parts)} in {_turns(compared)}; {share} regressed would be different"
 
 
 class _Counting:

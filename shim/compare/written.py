@@ -9,7 +9,7 @@ from shim.compare.report.page import as_html
 from shim.compare.report.plain import as_json, as_junit, as_markdown
 from shim.compare.summary import Summary
 from shim.core.wire import Json, encode_compact, encode_json
-from shim.native.cases import ERROR, Answer, Pair
+from shim.native.cases import ERROR, Answer, Pair, as_line
 
 __all__ = ["write_baseline", "write_dataset", "write_promptfoo", "write_report"]
 
@@ -35,7 +35,7 @@ def write_baseline(path: Path, pairs: Iterable[Pair]) -> int:
         for pair in pairs
         for number, outcome in enumerate(each for each in pair.b if each.status != ERROR)
     ]
-    path.write_bytes(b"".join(each.model_dump_json().encode() + b"\n" for each in answers))
+    path.write_bytes(b"".join(map(as_line, answers)))
     return len(answers)
 
 

@@ -7,9 +7,11 @@ of it is plain data, read and written as JSON, so that it can be recorded, kept 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from pydantic_core import PydanticSerializationError
 
 from shim.core.wire import Json
 
@@ -27,6 +29,7 @@ __all__ = [
     "Pair",
     "Turn",
     "Usage",
+    "as_line",
 ]
 
 ERROR = "error"
@@ -42,6 +45,15 @@ MESSAGE, FUNCTION = "message_creation", "function"
 
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def as_line(one: BaseModel) -> bytes:
+    """A case or an answer as a line of a file; half of a surrogate pair, which is no text, as ?."""
+    try:
+        text = one.model_dump_json()
+    except PydanticSerializationError:
+        text = json.dumps(one.model_dump(), ensure_ascii=False)
+    return text.encode("utf-8", "replace") + b"\n"
 
 
 class FunctionCall(_Plain):

@@ -6,24 +6,26 @@ or hide it are shown as what they are.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from shim.compare.calls import CallPair, ordered_arguments, paired_calls
 from shim.compare.differences import KINDS
-from shim.compare.report.words import word_diff
-from shim.compare.summary import SAME, Judged, Summary
-from shim.core.wire import Json
+from shim.compare.report.words import Parts, word_diff
+from shim.compare.summary import INCOMPARABLE, SAME, Judged, Summary
+from shim.core.wire import Json, encode_compact
 from shim.native.cases import Outcome
+from shim.signs import visible
 
 __all__ = ["as_html"]
 
 _MOST_TURNS = 200
 """Turns that are shown in full; the others are rows of a table."""
 _MOST_ROWS = 5000
+_MOST_REASONS = 20
 _MOST_LETTERS = 20_000
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
 def as_html(summary: Summary) -> str:
@@ -45,8 +47,13 @@ def as_html(summary: Summary) -> str:
     shown += [turn for turn in turns if turn.verdict == SAME][: _MOST_TURNS - len(shown)]
     kept = {id(turn) for turn in shown}
     listed = [turn for turn in turns if id(turn) not in kept] if len(turns) > _MOST_TURNS else []
+    bands = summary.bands()
+    reasons = Counter(turn.why for turn in turns if turn.verdict == INCOMPARABLE)
     return template.render(
         summary=summary,
+        bands=bands,
+        floor_measured=any(band.floor for band in bands),
+        reasons=reasons.most_common(_MOST_REASONS),
         meaning=KINDS,
         turns=[_shown(number, turn) for number, turn in enumerate(shown)],
         rows=[_row(turn) for turn in listed[:_MOST_ROWS]],
@@ -56,7 +63,8 @@ def as_html(summary: Summary) -> str:
 
 def _row(turn: Judged) -> Json:
     told = "; ".join(each.told for each in turn.counted) or turn.why
-    return {"id": turn.id, "verdict": turn.verdict, "told": told}
+    kinds = " ".join(sorted({each.kind for each in turn.found}))
+    return {"id": turn.id, "verdict": turn.verdict, "told": told, "kinds": kinds}
 
 
 def _shown(number: int, turn: Judged) -> Json:
@@ -64,6 +72,7 @@ def _shown(number: int, turn: Judged) -> Json:
     a = pair.a[0] if pair.a else None
     b = pair.b[0] if pair.b else None
     left, right = word_diff(_text(a), _text(b))
+    calls = paired_calls(a.calls if a else (), b.calls if b else ())
     counted = set(turn.counted)
     return {
         **_row(turn),
@@ -81,8 +90,13 @@ def _shown(number: int, turn: Judged) -> Json:
             }
             for each in turn.found
         ],
+        "why": turn.why,
         "judge": turn.judge,
-        "sides": [_side("A", a, left, len(pair.a)), _side("B", b, right, len(pair.b))],
+        "expect": encode_compact(pair.turn.expect).decode() if pair.turn.expect else "",
+        "sides": [
+            _side("A", a, left, len(pair.a)) | {"calls": _calls(calls, 0)},
+            _side("B", b, right, len(pair.b)) | {"calls": _calls(calls, 1)},
+        ],
     }
 
 
@@ -96,14 +110,7 @@ def _side(name: str, outcome: Outcome | None, parts: Sequence[tuple[str, str]], 
         "error": outcome.error,
         "parts": list(parts),
         "refusals": list(outcome.refusals),
-        "calls": [
-            {
-                "name": c.name,
-                "arguments": c.arguments,
-                "known": c.output is not None,
-            }
-            for c in outcome.calls
-        ],
+        "cut": max(0, len(outcome.text) - _MOST_LETTERS),
         "citations": [_cited(outcome, number) for number in range(len(outcome.citations))],
         "files": [f"{each.type} {each.name}".strip() for each in outcome.files],
         "tokens": f"{usage.prompt_tokens} + {usage.completion_tokens} tokens" if usage else "",
@@ -112,6 +119,23 @@ def _side(name: str, outcome: Outcome | None, parts: Sequence[tuple[str, str]], 
         "notes": list(outcome.notes),
         "times": times,
     }
+
+
+def _calls(pairs: Sequence[CallPair], side: int) -> list[Json]:
+    """The calls of one side in the order of A's, what is other in their arguments marked."""
+    return [_call(pair, side) for pair in pairs if pair[side] is not None]
+
+
+def _call(pair: CallPair, side: int) -> Json:
+    call, partner = pair[side], pair[1 - side]
+    assert call is not None
+    texts = ["" if one is None else ordered_arguments(one)[:_MOST_LETTERS] for one in pair]
+    parts: Parts = [("same", texts[side])]
+    kind = ("gone", "new")[side]
+    if partner is not None:
+        kind = "alike" if texts[0] == texts[1] else "other"
+        parts = word_diff(*texts)[side]
+    return {"name": call.name, "kind": kind, "parts": parts, "known": call.output is not None}
 
 
 def _cited(outcome: Outcome, number: int) -> str:
@@ -142,6 +166,4 @@ def _part(part: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """What is put into the page: of a text, nothing is hidden and nothing turned round."""
-    if type(value) is not str:
-        return value
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    return visible(value) if type(value) is str else value

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from shim.compare.bands import Band, Ratio
 from shim.compare.summary import ERRORS, INCOMPARABLE, REGRESSED, Judged, Summary
 from shim.core.wire import Json
+from shim.signs import visible
 
 __all__ = ["as_json", "as_junit", "as_markdown"]
 
 _MOST_ROWS = 30
 _MOST_LETTERS = 60_000
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_JOINER = "\u2060"
+"""Shows nothing; after it, GitHub takes what follows for no person and no issue."""
+_MENTION = re.compile(r"([@#]|www(?=\.)|https?(?=:))(?=[\w.:/])")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#!@~])")
 
 
@@ -43,8 +48,28 @@ def as_json(summary: Summary) -> Json:
             }
             for kind in summary.kinds
         ],
+        "rule": summary.rule,
+        "measures": [_measure(band) for band in summary.bands()],
         "turns": [_turn(turn) for turn in summary.turns],
     }
+
+
+def _measure(band: Band) -> Json:
+    return {
+        "measure": band.name,
+        "a": {"median": band.a, "of_nine_in_ten": [band.low, band.high]},
+        "b": {"median": band.b},
+        "ratio": _ratio(band.ratio),
+        "floor": _ratio(band.floor),
+        "beyond_noise": band.beyond_noise,
+    }
+
+
+def _ratio(ratio: Ratio | None) -> Json | None:
+    if ratio is None:
+        return None
+    interval = None if ratio.interval is None else list(ratio.interval)
+    return {"median": ratio.middle, "interval": interval, "of": ratio.of}
 
 
 def _turn(turn: Judged) -> Json:
@@ -128,7 +153,18 @@ def as_markdown(summary: Summary) -> str:
         lines += [_row(turn) for turn in rows[:_MOST_ROWS]]
     if len(rows) > _MOST_ROWS:
         lines.append(f"\n{len(rows) - _MOST_ROWS} more are in the report.")
-    return "\n".join(lines)[:_MOST_LETTERS] + "\n"
+    return _fitted(lines)
+
+
+def _fitted(lines: Sequence[str]) -> str:
+    """As many whole lines as a comment may have."""
+    kept, room = [], _MOST_LETTERS
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return "\n".join(kept) + "\n"
 
 
 def _head(summary: Summary) -> Iterator[str]:
@@ -150,8 +186,17 @@ def _head(summary: Summary) -> Iterator[str]:
         floor = kind.floor.told() if kind.floor.of else "not measured"
         noise = "" if kind.beyond_noise else "noise"
         yield f"| {kind.name} | {kind.rate.told()} | {floor} | {noise} |"
+    yield from _bands(summary)
     for note in summary.notes:
         yield f"\n{_md(note)}"
+
+
+def _bands(summary: Summary) -> Iterator[str]:
+    """Time and tokens, where B's are surely other than A's."""
+    for band in summary.bands():
+        if band.beyond_noise:
+            a, b = band.shown(band.a), band.shown(band.b)
+            yield f"\n{band.name.capitalize()}: {b}, A {a}; turn by turn {band.ratio.told()}."
 
 
 def _row(turn: Judged) -> str:
@@ -160,5 +205,6 @@ def _row(turn: Judged) -> str:
 
 
 def _md(text: str) -> str:
-    """A text that Markdown takes for nothing but text, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    """A text that Markdown takes for nothing but text, on one line; it names and links nobody."""
+    plain = _MARKUP.sub(r"\\\1", " ".join(visible(text).split()))
+    return _MENTION.sub(f"\\1{_JOINER}", plain)
