@@ -73,7 +73,7 @@ def test_the_same_lane_is_the_same(place):
     done = run("--b", "shim,model=gpt-4.1", "--repeat", "2")
 
     assert done.exit_code == 0, done.output
-    assert "SAME: no difference beyond the noise in 3 turns" in done.output
+    assert "SAME: nothing worse or other beyond the noise in 3 turns" in done.output
     assert "about $" in done.output
     names = {path.name for path in Path("shim-compare").iterdir()}
     assert {"report.html", "report.json", "junit.xml", "summary.md"} <= names
