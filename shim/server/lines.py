@@ -35,7 +35,16 @@ With each request and each end of an answer, httpx's pool looks at all its conne
 costs grows with their number, and hundreds of streams would cost more there than anywhere else.
 """
 
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=_BUSY)
+_IDLE_SECONDS = 1.5
+"""How long a connection may be idle and is used again.
+
+Less than what servers allow (gunicorn 2 seconds, uvicorn and Node 5): one that is closed there just
+when a request is written on it breaks that request, and nobody can tell whether it was carried out.
+"""
+
+_LIMITS = httpx.Limits(
+    max_connections=None, max_keepalive_connections=_BUSY, keepalive_expiry=_IDLE_SECONDS
+)
 """As many connections as there are calls: streams hold theirs for minutes."""
 
 

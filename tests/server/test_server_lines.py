@@ -66,3 +66,36 @@ def test_what_fails_or_is_read_at_once_keeps_no_client_busy():
         counts = asyncio.run(use(served.url))
 
     assert counts == [0, 0]
+
+
+def test_connections_are_not_used_where_a_server_may_close_them():
+    """One is used again at once; one that was idle for long is left to whoever closes it first."""
+    made = []
+
+    async def answer(reader, writer):
+        made.append(writer)
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    async def quiet(reader, writer):
+        try:
+            await answer(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    async def use():
+        counts = []
+        lines = Lines(Settings(), AsyncWorkers(), Metrics())
+        async with await asyncio.start_server(quiet, "127.0.0.1") as server:
+            port = server.sockets[0].getsockname()[1]
+            for pause in (0.0, 0.5, 1.7):
+                await asyncio.sleep(pause)
+                await lines.client().get(f"http://127.0.0.1:{port}/v1/models")
+                counts.append(len(made))
+            await lines.close()
+            for each in made:
+                each.close()
+                await each.wait_closed()
+        return counts
+
+    assert asyncio.run(use()) == [1, 1, 2]
