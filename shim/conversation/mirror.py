@@ -245,8 +245,7 @@ class Mirrors:
         problem = await self._attempt(claim, state, target, patience)
         if isinstance(problem, Gone):
             return problem
-        first = await self._outbox.entries(claim.thread_id, 1)
-        if any(entry.ambiguous for entry in first):  # what is there could be ours
+        if await self._outbox.doubtful(claim.thread_id):  # what is there could be ours
             return _Unread(str(problem))
         remote = Remote(self._upstream, target)
         reading = Reading(claim, self._reads, remote, str(state.conversation_id))

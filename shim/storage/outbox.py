@@ -103,6 +103,14 @@ class Outbox:
             for row in rows
         ]
 
+    async def doubtful(self, thread_id: str) -> bool:
+        """Whether there is an entry of which it is not known what has arrived."""
+        rows = await self._rows(
+            "SELECT position FROM outbox WHERE thread_id = :thread AND ambiguous = 1 LIMIT 1",
+            {"thread": thread_id},
+        )
+        return bool(rows)
+
     async def mirrored(self, thread_id: str) -> Mirrored | None:
         """The state of a thread's conversation, if it is to have one."""
         found = await self._mirrored("m.thread_id = :thread", {"thread": thread_id})

@@ -9,6 +9,9 @@ import openai
 import pytest
 from sharing_place import NATIVE_WEATHER
 
+from shim.offline import Offline
+from shim.offline.faults import Fault
+
 ITEMS = "/conversations/"
 
 
@@ -158,6 +161,42 @@ def test_an_item_that_cannot_be_deleted_does_not_come_back(sharing):
 
     assert sharing.texts(conversation) == [("user", "Two")]
     assert len(sharing.native_texts(conversation)) == 2
+
+
+class Silent(Offline):
+    """An upstream that carries out the second call that adds items, and does not answer it."""
+
+    calls = -1
+
+    def handle(self, method, path, *rest):
+        """Answer a request."""
+        answer = super().handle(method, path, *rest)
+        if method == "POST" and path.endswith("/items") and self.calls >= 0:
+            self.calls += 1
+            if self.calls == 2:
+                return Fault(path, kind="timeout").instead()
+        return answer
+
+
+def test_no_message_is_taken_for_native_while_one_call_of_many_is_in_doubt(sharings):
+    """More is told than one call takes, and the second call gets no answer: nothing is doubled."""
+    sharing = sharings("sync", offline=Silent())
+    conversation = sharing.converse("Native")
+    sharing.texts(conversation)
+    sharing.offline.faults.add(ITEMS, method="POST", kind="refuse", times=1000)
+    said = [f"Ours {number}" for number in range(25)]
+    for text in said:
+        sharing.say(conversation, text)
+    sharing.settle()
+    sharing.offline.faults.clear()
+    sharing.offline.calls = 0
+
+    first = [text for _, text in sharing.texts(conversation)]
+    sharing.settle()
+    again = [text for _, text in sharing.texts(conversation)]
+
+    assert first == again == ["Native", *said]
+    assert [text for _, text in sharing.native_texts(conversation)] == again
 
 
 @pytest.mark.parametrize("kind", ["status", "timeout", "refuse"])
