@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -81,12 +82,25 @@ def _promptfoo_test(pair: Pair) -> Json:
     messages = _messages(pair)
     if instructions := pair.case.assistant.get("instructions"):
         messages = [{"role": "system", "content": instructions}, *messages]
-    expected: Sequence[Json] = [{"type": "similar", "value": pair.a[0].text, "threshold": 0.7}]
+    value = _literal(pair.a[0].text)
+    expected: Sequence[Json] = [{"type": "similar", "value": value, "threshold": 0.7}]
     return {
         "description": f"{pair.case.id}/{pair.turn.number}",
-        "vars": {"messages": encode_compact(messages).decode()},
+        "vars": {"messages": f"[{','.join(map(_message, messages))}]"},
         "assert": list(expected) if pair.a[0].text else [],
     }
+
+
+def _message(message: Json) -> str:
+    """A message as JSON that is no template, whatever its text: promptfoo renders variables too."""
+    content = json.dumps(message["content"]).replace("{", "\\u007b").replace("}", "\\u007d")
+    return f'{{"role":{json.dumps(message["role"])},"content":{content}}}'
+
+
+def _literal(text: str) -> str:
+    """A text of which promptfoo makes itself: no template, and no file that it would read."""
+    is_place = text.startswith(("file://", "package:"))
+    return ('{{ "" }}' if is_place else "") + text.replace("{", '{{ "{" }}')
 
 
 def _messages(pair: Pair) -> list[Json]:

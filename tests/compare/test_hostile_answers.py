@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import jinja2
 import pytest
+import yaml
 from driven_place import asked, case_of
 
 from shim.compare.differences import differences
@@ -14,7 +16,7 @@ from shim.compare.report.page import as_html
 from shim.compare.report.plain import as_markdown
 from shim.compare.running import read_answers
 from shim.compare.summary import Summary
-from shim.compare.written import write_baseline, write_report
+from shim.compare.written import write_baseline, write_promptfoo, write_report
 from shim.errors import SettingsError
 from shim.native.cases import Answer, Case, FunctionCall, Outcome, Pair, as_line
 from shim.signs import visible
@@ -147,3 +149,20 @@ def test_the_page_marks_what_differs_in_calls_and_says_what_it_leaves_out():
     assert "A alone" in page
     assert "30000 letters more are in report.json" in page
     assert "expected: <code>{&#34;contains&#34;:&#34;Oslo&#34;}</code>" in page
+
+
+def test_what_promptfoo_reads_is_no_template(tmp_path):
+    """Texts with braces stay what they are, though promptfoo renders all that it reads."""
+    text = 'Use {{ env.HOME }} and {% raw %} and {# so #}, or {"a": 1}'
+    case = case_of(asked(text), id="x")
+    one = Outcome(status="completed", texts=(f"file://{text}",))
+    pair = Pair(case=case, turn=case.turns[0], a=(one,), b=(one,))
+    template = jinja2.Environment(autoescape=False).from_string
+
+    write_promptfoo(tmp_path / "p.yaml", Summary.of(("a", "b"), [pair]), "gpt-4.1")
+
+    (made,) = yaml.safe_load((tmp_path / "p.yaml").read_text())["tests"]
+    (check,) = made["assert"]
+    assert json.loads(template(made["vars"]["messages"]).render())[-1]["content"] == text
+    assert not check["value"].startswith("file:")
+    assert template(check["value"]).render() == f"file://{text}"
