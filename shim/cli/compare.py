@@ -79,6 +79,7 @@ def command(context: click.Context, /, **given: Any) -> None:
     if context.invoked_subcommand is None:
         if not given["lane_a"] or not given["lane_b"]:
             raise click.UsageError("give two lanes: --a LANE --b LANE")
+        _check(given)
         _Comparison(given).run()
 
 
@@ -232,19 +233,14 @@ class _Comparison:
         return LaneSpec.of(self._named.get(given, given), given if given in self._named else "")
 
     def _foretell(self) -> None:
-        """Say what it will ask and cost."""
-        told = list(self._estimates())
-        for each in told:
-            click.echo(each.told(), err=True)
-        asks = sys.stdin.isatty() and not self._given["yes"] and not self._given["dry_run"]
-        if asks and any(each.dollars is None or each.dollars > 1 for each in told):
-            click.confirm("Go on?", abort=True, err=True)
+        """Say what it will ask and cost; what a judge costs shows when the answers are there."""
+        _agree(list(self._estimates()), self._given)
 
     def _estimates(self) -> Iterator[Estimate]:
-        from shim.compare.cost import PRICES, Priced, estimate, parsed_price
+        from shim.compare.cost import Priced, estimate
         from shim.lanes import DRIVEN
 
-        prices = {**PRICES, **dict(parsed_price(each) for each in self._given["prices"])}
+        prices = _prices(self._given)
         for spec, times in zip(self._specs, self._times(), strict=True):
             if spec.kind in DRIVEN:
                 model = str(spec.changes.get("model") or "")
@@ -332,7 +328,8 @@ def _tell(
     settings = settings or Settings.load()
     gates = [parsed_gate(each) for each in given["fail_on"]]
     limits, alike = _weighing(given, settings, out)
-    judged = _judged(given["judge"], pairs, settings, out)
+    judged, told = _judged(given, pairs, settings, out)
+    notes = [*notes, *told]
     summary = Summary.of(lanes, pairs, limits, notes=notes, judged=judged, alike=alike)
     paths = write_report(out, summary)
     if given["as_json"]:
@@ -348,13 +345,42 @@ def _tell(
 
 
 def _judged(
-    model: str | None, pairs: Sequence[Pair], settings: Settings, out: Path
-) -> dict[str, str]:
+    given: dict[str, Any], pairs: Sequence[Pair], settings: Settings, out: Path
+) -> tuple[dict[str, str], list[str]]:
+    """What a judge prefers, once it was told what that costs; and a sentence about it."""
+    model = given["judge"]
     if not model:
-        return {}
-    from shim.compare.judge import judged
+        return {}, []
+    from shim.compare.judge import counted, foretold, judged
 
-    return judged(model, pairs, settings, out / "judge.jsonl")
+    _agree([foretold(model, pairs, _prices(given))], given)
+    preferred = judged(model, pairs, settings, out / "judge.jsonl")
+    return preferred, [f"{counted(preferred)}."]
+
+
+def _prices(given: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    from shim.compare.cost import PRICES, parsed_price
+
+    return {**PRICES, **dict(parsed_price(each) for each in given.get("prices", ()))}
+
+
+def _agree(estimates: Sequence[Estimate], given: dict[str, Any]) -> None:
+    """Say what it will ask and cost, and ask a person whether to, where that is much."""
+    for each in estimates:
+        click.echo(each.told(), err=True)
+    asks = sys.stdin.isatty() and not given.get("yes") and not given.get("dry_run")
+    if asks and any(each.runs and (each.dollars is None or each.dollars > 1) for each in estimates):
+        click.confirm("Go on?", abort=True, err=True)
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Refuse what would be refused in the end, before anything is asked."""
+    from shim.compare.gates import parsed_gate
+
+    for each in given["fail_on"]:
+        parsed_gate(each)
+    _limits(given["limits"])
+    _model_of(given["similarity"])
 
 
 def _weighing(
@@ -364,15 +390,20 @@ def _weighing(
     from shim.compare.embeddings import ALIKE, Embeddings
     from shim.compare.texts import similarity
 
-    limits, how = _limits(given["limits"]), given["similarity"]
-    kind, _, model = how.partition(":")
-    if (kind, bool(model)) not in {("words", False), ("embeddings", True)}:
-        raise SettingsError(f"--similarity {how}: write words, or embeddings:MODEL")
+    limits, model = _limits(given["limits"]), _model_of(given["similarity"])
     if not model:
         return limits, similarity
     if not any(each.startswith("similarity=") for each in given["limits"]):
         limits = limits.set(f"similarity={ALIKE}")
     return limits, Embeddings(model, settings, out / "embeddings.jsonl")
+
+
+def _model_of(how: str) -> str:
+    """The model of whose embeddings similarity is; empty for words."""
+    kind, _, model = how.partition(":")
+    if (kind, bool(model)) not in {("words", False), ("embeddings", True)}:
+        raise SettingsError(f"--similarity {how}: write words, or embeddings:MODEL")
+    return model
 
 
 def _limits(given: Iterable[str]) -> Limits:

@@ -14,7 +14,16 @@ from shim.core.wire import encode_compact
 from shim.errors import SettingsError
 from shim.native.cases import Case, Outcome, Turn
 
-__all__ = ["PRICES", "PRICES_OF", "Estimate", "Priced", "estimate", "parsed_price"]
+__all__ = [
+    "PRICES",
+    "PRICES_OF",
+    "Estimate",
+    "Priced",
+    "estimate",
+    "parsed_price",
+    "price_of",
+    "tokens_in",
+]
 
 PRICES_OF = "2026-04"
 """The month whose list prices these are, as pages of third parties told them."""
@@ -95,13 +104,23 @@ def estimate(
             read += prompt * lane.times
             written += completion * lane.times
             model = lane.model or turn.params.get("model") or case.assistant.get("model") or ""
-            price = prices.get(model) or prices.get(_DATE.sub("", model))
+            price = price_of(str(model), prices)
             if price is None:
                 unpriced.add(str(model) or "an unknown model")
             else:
                 dollars += lane.times * (prompt * price[0] + completion * price[1]) / 1_000_000
     known = None if unpriced else dollars
     return Estimate(lane.name, runs, read, written, known, tuple(sorted(unpriced)))
+
+
+def price_of(model: str, prices: Mapping[str, tuple[float, float]]) -> tuple[float, float] | None:
+    """Dollars for a million tokens, read and written; None where nobody told."""
+    return prices.get(model) or prices.get(_DATE.sub("", model))
+
+
+def tokens_in(text: str) -> int:
+    """About how many tokens a text has."""
+    return len(text) // _LETTERS_A_TOKEN
 
 
 def _tokens(case: Case, turn: Turn, earlier: int) -> tuple[int, int]:

@@ -8,13 +8,15 @@ second report costs nothing. Knows the Responses API's request; what a lane is, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from shim import drive
+from shim.compare.cost import PRICES, Estimate, price_of, tokens_in
 from shim.compare.texts import plain_texts
 from shim.core.ports import Request
 from shim.core.wire import Json, Target, decode_json, encode_compact
@@ -25,7 +27,10 @@ from shim.settings import Settings
 from shim.upstream.http import BlockingUpstream
 from shim.workers import BlockingWorkers
 
-__all__ = ["Judge", "judged"]
+__all__ = ["Judge", "counted", "foretold", "judged"]
+
+_WRITTEN_TOKENS = 80
+"""What a verdict with its reason takes, about."""
 
 _SECONDS = 120.0
 _INSTRUCTIONS = (
@@ -133,6 +138,28 @@ def judged(model: str, pairs: Sequence[Pair], settings: Settings, path: Path) ->
             for pair in pairs
             if _differs(pair)
         }
+
+
+def foretold(
+    model: str, pairs: Sequence[Pair], prices: Mapping[str, tuple[float, float]] = PRICES
+) -> Estimate:
+    """What the judge will be asked at most: each turn whose texts differ, in both orders."""
+    told = [
+        f"{_INSTRUCTIONS}{_question(pair)}{pair.a[0].text}{pair.b[0].text}"
+        for pair in pairs
+        if _differs(pair)
+    ]
+    read, written = 2 * sum(map(tokens_in, told)), 2 * _WRITTEN_TOKENS * len(told)
+    price = price_of(model, prices)
+    dollars = None if price is None else (read * price[0] + written * price[1]) / 1_000_000
+    return Estimate(f"the judge {model}", 2 * len(told), read, written, dollars, (model,))
+
+
+def counted(preferred: Mapping[str, str]) -> str:
+    """How often the judge preferred which lane, in a sentence."""
+    counts = Counter(preferred.values())
+    lanes = f"B in {counts['b']}, A in {counts['a']}, neither in {counts['tie']}"
+    return f"The judge saw {len(preferred)} turns whose texts differ, and preferred {lanes}"
 
 
 def _differs(pair: Pair) -> bool:

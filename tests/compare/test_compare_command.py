@@ -21,6 +21,7 @@ cases:
   - id: two
     turns: [Good morning, And now]
 """
+ALIKE = ("--cases", "cases.yaml", "--a", "shim", "--b", "shim")
 NATIVE = """
 def answer(asked):
     return "You said: " + asked.messages[-1]["content"]
@@ -155,6 +156,9 @@ def test_a_server_that_is_not_there_is_an_error_and_no_regression(place):
         (("--cases", "cases.yaml", "--a", "shim", "--b", "teapot"), "is none of"),
         (("--cases", "cases.yaml", "--a", "shim", "--b", "shim,modle=x"), "modle"),
         (("--cases", "cases.yaml", "--a", "shim", "--b", "native"), "needs an address"),
+        ((*ALIKE, "--fail-on", "tool_dif>2%"), "tool_diff"),
+        ((*ALIKE, "--limit", "patience=3"), "latency_ratio"),
+        ((*ALIKE, "--similarity", "embeddings"), "embeddings:MODEL"),
     ],
 )
 def test_what_cannot_be_run_is_said(place, words, said):
@@ -163,6 +167,7 @@ def test_what_cannot_be_run_is_said(place, words, said):
 
     assert done.exit_code in {1, 2}
     assert said in done.output
+    assert not Path("shim-compare/answers.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from driven_place import asked, case_of
 
-from shim.compare.judge import judged
+from shim.compare.judge import counted, foretold, judged
 from shim.errors import SettingsError
 from shim.native.cases import Outcome, Pair
 from shim.offline import Offline, Say
@@ -78,3 +78,16 @@ def test_a_judge_that_cannot_be_asked_is_an_error(tmp_path):
 
     with pytest.raises(SettingsError, match="judge-1"):
         judged("judge-1", [pair(1, GOOD, POOR)], settings, tmp_path / "judge.jsonl")
+
+
+def test_what_a_judge_costs_is_told_before():
+    """Both orders of each turn whose texts differ, at the price of its model; then what it said."""
+    pairs = [pair(1, GOOD, POOR), pair(2, GOOD, GOOD), pair(3, GOOD, POOR, why="no answer")]
+
+    estimate = foretold("judge-1", pairs, {"judge-1": (10.0, 100.0)})
+    unpriced = foretold("judge-2", pairs)
+
+    assert (estimate.runs, estimate.completion_tokens) == (2, 160)
+    assert estimate.dollars == pytest.approx((estimate.prompt_tokens * 10 + 160 * 100) / 1e6)
+    assert "no price known for judge-2" in unpriced.told()
+    assert "B in 1, A in 2, neither in 0" in counted({"1": "a", "2": "b", "3": "a"})
