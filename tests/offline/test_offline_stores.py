@@ -69,9 +69,9 @@ def test_indexing_takes_its_time(slow):
     store = client.vector_stores.create(file_ids=[upload(client)])
 
     before = client.vector_stores.search(store.id, query="pizza").data
-    offline.clock.advance(59)
+    offline.clock.advance(30)
     almost = client.vector_stores.retrieve(store.id).status
-    offline.clock.advance(1)
+    offline.clock.advance(30)
     after = client.vector_stores.search(store.id, query="pizza").data
 
     assert (before, almost) == ([], "in_progress")
