@@ -56,7 +56,8 @@ class Kept:
         self._known: dict[tuple[str, int, str, int], Outcome] = {}
         self._settle(folder / "run.json", identity, fresh=fresh)
         if self._path.exists():
-            for each in read_answers(self._path, torn=True):
+            _cut(self._path)
+            for each in read_answers(self._path):
                 self._known[each.case, each.turn, each.lane, each.repeat] = each.outcome
         self.found = len(self._known)
 
@@ -102,7 +103,6 @@ def read_answers(path: Path, *, torn: bool = False) -> Iterator[Answer]:
             yield Answer.model_validate_json(line)
         except ValidationError as error:
             if torn and number == len(lines):
-                _cut(path, len(line))
                 return
             problem = error.errors()[0]["msg"]
             raise SettingsError(
@@ -113,7 +113,7 @@ def read_answers(path: Path, *, torn: bool = False) -> Iterator[Answer]:
 def pairs_in(folder: Path) -> list[Pair]:
     """What a folder holds of a comparison, ended or not; raises SettingsError for none."""
     answers: dict[tuple[str, int, str], list[Outcome]] = {}
-    for each in read_answers(folder / "answers.jsonl"):
+    for each in read_answers(folder / "answers.jsonl", torn=True):
         known = answers.setdefault((each.case, each.turn, each.lane), [])
         known[each.repeat : each.repeat + 1] = [each.outcome]
     pairs = []
@@ -145,9 +145,9 @@ def read_cases_in(folder: Path) -> list[Case]:
     return [Case.model_validate_json(line) for line in lines]
 
 
-def _cut(path: Path, size: int) -> None:
+def _cut(path: Path) -> None:
     """Take a torn line off, so that the next one begins on its own."""
-    os.truncate(path, path.stat().st_size - size)
+    os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
 
 def run(plan: Plan, cases: Sequence[Case], kept: Kept, step: Callable[[Pair], None]) -> list[Pair]:

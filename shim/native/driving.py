@@ -36,7 +36,8 @@ Query = tuple[tuple[str, str], ...]
 _HEADERS = {"openai-beta": "assistants=v2", "content-type": "application/json"}
 _MOST_ROUNDS = 30
 _POLL_SECONDS = 0.5
-_PAGE = (("limit", "100"), ("order", "asc"))
+_LATEST = (("limit", "100"), ("order", "desc"))
+"""What a run made stands last, however long the thread is."""
 _PAIRS = "not in the history here: {0} earlier function call{1}"
 
 
@@ -249,8 +250,8 @@ class _Drive:
             return
         thread = self._path.removesuffix("/runs")
         for listed in (f"{path}/steps", f"{thread}/messages"):
-            page = await _whole(await self._driver.ask("GET", listed, query=_PAGE))
-            for each in page["data"]:
+            page = await _whole(await self._driver.ask("GET", listed, query=_LATEST))
+            for each in reversed(page["data"]):
                 if each.get("run_id") == self.seen.run["id"]:
                     self.seen.take_object(each)
 

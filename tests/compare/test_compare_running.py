@@ -8,7 +8,7 @@ import pytest
 from driven_place import asked, case_of
 
 from shim.compare.lanes import Recorded
-from shim.compare.running import Kept, Plan, identity, read_answers, run
+from shim.compare.running import Kept, Plan, identity, pairs_in, read_answers, run
 from shim.errors import SettingsError
 from shim.native.cases import ERROR, Answer, Case, FunctionCall, Outcome
 
@@ -95,6 +95,26 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path):
         *(("case 1", 0), ("case 1", 1), ("case 2", 0), ("case 2", 1)),
     ]
     assert len(list(read_answers(tmp_path / "answers.jsonl"))) == 13
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_folder_that_a_kill_left_is_read_as_it_is(tmp_path, whole):
+    """A last line without its end stops no report and is left alone; a later run begins anew."""
+    some = cases(1)
+    folder = kept(tmp_path, some)
+    folder.remember(some)
+    run(Plan(Told(), Told()), some, folder, ignore)
+    answers = tmp_path / "answers.jsonl"
+    torn = answers.read_bytes()[: -1 if whole else -9]
+    answers.write_bytes(torn)
+
+    pairs = pairs_in(tmp_path)
+    left = answers.read_bytes()
+    run(Plan(Told(), Told()), some, kept(tmp_path, some), ignore)
+
+    assert [len(pair.b) for pair in pairs] == [1, int(whole)]
+    assert left == torn
+    assert len(list(read_answers(answers))) == 4
 
 
 def test_answers_of_another_comparison_are_not_mixed_in(tmp_path):

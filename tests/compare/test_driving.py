@@ -77,6 +77,17 @@ def test_later_turns_get_the_recorded_history():
     assert "1 earlier function call" in " ".join(outcome.notes)
 
 
+def test_a_polled_answer_is_found_at_the_end_of_a_long_thread():
+    """What a run made is read where more stands before it than one page holds."""
+    said = [{"role": role, "content": "Hm."} for role in ("user", "assistant")] * 60
+    driven = Driven(streamed=False)
+    driven.offline.script.say("The answer.")
+
+    outcome = driven.answer(case_of(asked("Now?"), before=tuple(said)))
+
+    assert outcome.texts == ("The answer.",)
+
+
 def test_a_lane_is_another_model():
     """Changes go over the assistant's definition and over what the run itself asked for."""
     driven = Driven(changes={"model": "gpt-4.1", "instructions": "Be long."})
