@@ -196,7 +196,10 @@ class Driven:
         if sender is not None and not own.headers and not elsewhere:
             target = replace(sender, timeout=own.timeout)
             driver = Driver(replace(self._way, target=target))
-        return drive.run(driver.answer(case, turn, history))
+        outcome = drive.run(driver.answer(case, turn, history))
+        if driver is not self._driver:
+            drive.run(driver.close())
+        return outcome
 
     def close(self) -> None:
         """Delete what was made there, and close the connections."""

@@ -36,8 +36,7 @@ Query = tuple[tuple[str, str], ...]
 _HEADERS = {"openai-beta": "assistants=v2", "content-type": "application/json"}
 _MOST_ROUNDS = 30
 _POLL_SECONDS = 0.5
-_LATEST = (("limit", "100"), ("order", "desc"))
-"""What a run made stands last, however long the thread is."""
+_LATEST = (("limit", "100"), ("order", "desc"))  # what a run made stands last
 _PAIRS = "not in the history here: {0} earlier function call{1}"
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from driven_place import Driven, asked, case_of
 
 from shim import drive
+from shim.lanes import Driven as LaneDriven
+from shim.lanes import LaneSpec
 from shim.native.cases import ERROR, UNANSWERED, FunctionCall, Outcome
 
 OSLO = FunctionCall(name="get_weather", arguments='{ "city": "Oslo" }', output="rain")
@@ -129,6 +132,21 @@ def test_nothing_is_left_behind():
     with pytest.raises(Exception, match="No thread found"):
         drive.run(driven.driver.object("GET", f"/threads/{outcome.thread_id}"))
     assert drive.run(driven.driver.object("GET", "/assistants"))["data"] == []
+
+
+def test_nothing_is_left_behind_on_the_key_of_a_caller():
+    """What a lane makes with the key of each caller is deleted after each turn."""
+    driven = Driven()
+    sender = driven.way.target
+    way = replace(driven.way, target=replace(sender, headers={}))
+    lane = LaneDriven(LaneSpec.of("shim"), way, lambda: None)
+    case = case_of(asked("Hello"))
+
+    outcomes = [lane.answer(case, case.turns[0], [], sender) for _ in range(2)]
+    left = drive.run(driven.driver.object("GET", "/assistants"))
+
+    assert [each.status for each in outcomes] == ["completed", "completed"]
+    assert left["data"] == []
 
 
 def test_earlier_calls_are_laid_into_a_store_of_ours():
