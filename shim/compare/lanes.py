@@ -20,7 +20,7 @@ from shim.errors import SettingsError
 from shim.lanes import DRIVEN, Driven, LaneSpec, open_driven
 from shim.native.cases import ERROR, MESSAGE, UNANSWERED, Answer, Case, FunctionCall, Outcome, Turn
 from shim.native.driving import answered
-from shim.native.seeding import as_request
+from shim.native.seeding import as_requests
 from shim.settings import Settings
 
 __all__ = ["Asked", "Lane", "NativeCode", "Recorded", "open_lane"]
@@ -103,7 +103,7 @@ class Asked:
     """
 
     def __init__(self, case: Case, turn: Turn, history: Sequence[Json]) -> None:
-        self.messages = [as_request(each) for each in (*history, *turn.asked) if "call" not in each]
+        self.messages = as_requests((*history, *turn.asked))
         self.assistant = case.assistant
         self.params = turn.params
         self.calls: list[FunctionCall] = []
@@ -113,7 +113,7 @@ class Asked:
         """The known output of a call; ends the turn where there is none."""
         text = arguments if isinstance(arguments, str) else encode_compact(arguments).decode()
         call = FunctionCall(name=name, arguments=text)
-        output = answered([call], self._turn, self._case)[0]
+        output = answered([call], self._turn, self._case, self.calls)[0]
         self.calls.append(call.model_copy(update={"output": output}))
         if output is None:
             raise Unanswered(name)

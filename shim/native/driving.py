@@ -18,7 +18,7 @@ from shim.core.wire import Call, Event, Handler, Json, Reply, Target, decode_jso
 from shim.errors import ApiError, ShimError
 from shim.native.cases import ERROR, UNANSWERED, Case, FunctionCall, Outcome, Turn
 from shim.native.outcomes import ENDED, Seen, calls_of, error_of, outcome_of
-from shim.native.seeding import Seeds, as_request
+from shim.native.seeding import Seeds, as_request, as_requests
 from shim.upstream.events import NamedEventParser
 
 __all__ = ["OF_ASSISTANTS", "Driver", "Way", "answered"]
@@ -145,9 +145,8 @@ class Driver:
             for each in asked:
                 await self.object("POST", f"/threads/{thread_id}/messages", each)
             return thread_id, ()
-        messages = [as_request(each) for each in history if "call" not in each] + asked
         body: Json = {
-            "messages": messages,
+            "messages": as_requests(history) + asked,
             "metadata": {"shim_compare": f"{case.id}/{turn.number}"[:512]},
         }
         if case.resources:
@@ -183,7 +182,8 @@ class _Drive:
             if status != "requires_action":
                 return self.outcome("" if status in ENDED else "the run did not end")
             calls = calls_of(self.seen.run)
-            outputs = answered(calls, self._turn, self._case)
+            earlier = [call for made in self._rounds for call in made]
+            outputs = answered(calls, self._turn, self._case, earlier)
             self._rounds.append(
                 [
                     call.model_copy(update={"output": output})
@@ -262,24 +262,24 @@ class _Drive:
         return spent
 
 
-def answered(calls: Sequence[FunctionCall], turn: Turn, case: Case) -> list[str | None]:
+def answered(
+    calls: Sequence[FunctionCall], turn: Turn, case: Case, earlier: Sequence[FunctionCall] = ()
+) -> list[str | None]:
     """The output that is known for each call, None where none is.
 
-    Those of the turn go by name and arguments, equal as JSON, each used once where it stands more
-    than once; then come those that the case gives for a name: a text, or a list of `arguments` and
-    `output`.
+    Those of the turn go by name and arguments, equal as JSON, one after the other where a call is
+    made more than once (`earlier` ones count), the last one again after that; then come those that
+    the case gives for a name: a text, or a list of `arguments` and `output`.
     """
     left = [call for call in turn.outputs if call.output is not None]
-    return [_output(call, turn, case, left) for call in calls]
+    return [_output(call, turn, case, left) for call in (*earlier, *calls)][len(earlier) :]
 
 
 def _output(call: FunctionCall, turn: Turn, case: Case, left: list[FunctionCall]) -> str | None:
-    for known in left:
-        if _same(call, known):
-            left.remove(known)
-            return known.output
-    for known in turn.outputs:
+    for known in (*left, *reversed(turn.outputs)):
         if known.output is not None and _same(call, known):
+            if known in left:
+                left.remove(known)
             return known.output
     given = case.tools.get(call.name)
     if isinstance(given, list):

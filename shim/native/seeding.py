@@ -16,7 +16,7 @@ from shim.migrate.history import digest, history_of, placed
 from shim.migrate.shapes import Shapes
 from shim.storage.imports import Imports
 
-__all__ = ["Seeds", "as_request"]
+__all__ = ["Seeds", "as_request", "as_requests"]
 
 _SAID = ("role", "content", "attachments", "metadata")
 
@@ -26,13 +26,24 @@ def as_request(message: Json) -> Json:
     kept = {key: message[key] for key in _SAID if message.get(key)}
     content = kept.get("content")
     if isinstance(content, list):
-        kept["content"] = [_asked(part) for part in content if part.get("type") != "refusal"]
+        drawn = ("image_file", "image_url") if message.get("role") == "assistant" else ()
+        kept["content"] = [_asked(part) for part in content if part.get("type") not in drawn]
     return kept
 
 
+def as_requests(history: Sequence[Json]) -> list[Json]:
+    """The messages of a history that can be made anew: no calls, and none that says nothing.
+
+    Images that an assistant drew are left out: nobody may send such.
+    """
+    messages = (as_request(each) for each in history if "call" not in each)
+    return [each for each in messages if each.get("content")]
+
+
 def _asked(part: Json) -> Json:
-    text = part.get("text")
-    return {"type": "text", "text": text["value"]} if isinstance(text, dict) else part
+    text = part.get("text", part.get("refusal"))
+    said = text["value"] if isinstance(text, dict) else text
+    return part if said is None else {"type": "text", "text": said}
 
 
 class Seeds:

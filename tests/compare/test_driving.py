@@ -64,6 +64,40 @@ def test_a_case_may_answer_by_name(given, output):
     assert [call.output for call in outcome.calls] == [output]
 
 
+def test_a_call_that_is_made_again_later_gets_its_next_output():
+    """A program that asks until something is ready is told what it was told then, in order."""
+    outputs = [OSLO.model_copy(update={"output": each}) for each in ("wait", "wait", "ready")]
+    driven = Driven()
+    for _ in range(4):
+        driven.offline.script.call("get_weather", {"city": "Oslo"})
+    driven.offline.script.say("Done.")
+
+    outcome = driven.answer(case_of(asked("Weather?", *outputs)))
+
+    assert [call.output for call in outcome.calls] == ["wait", "wait", "ready", "ready"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ([{"type": "refusal", "refusal": "I will not."}], "I will not."),
+        ([{"type": "image_file", "image_file": {"file_id": "file-a"}}], None),
+        ([], None),
+        ("", None),
+    ],
+)
+def test_no_earlier_answer_keeps_a_turn_from_being_asked(content, sent):
+    """Refusals are said again; charts and empty answers, which nobody may send, are left out."""
+    before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": content}]
+    driven = Driven()
+    driven.offline.script.say("Yes.")
+
+    outcome = driven.answer(case_of(asked("Sure?"), before=tuple(before)))
+
+    assert (outcome.status, outcome.texts) == ("completed", ("Yes.",))
+    assert (sent or "Sure?") in json.dumps(driven.offline.posts()[-1].body["input"])
+
+
 def test_later_turns_get_the_recorded_history():
     """Before a turn stands what the reference said, whatever this lane said there."""
     recorded = Outcome(status="completed", texts=("It rained.",), rounds=((OSLO,),))
