@@ -86,10 +86,19 @@ def _retrieve_assistant(it: Conversion) -> str:
     return settings_of_id(it)
 
 
+def _delete_assistant(it: Conversion) -> str:
+    if it.stands_alone:
+        it.draft.note("deleted")
+    else:
+        it.refuse("nothing is deleted that could be told of", "leave the deletion out")
+    return "None"
+
+
 _METHODS: dict[str, Callable[[Conversion], str]] = {
     "assistants.create": _create_assistant,
     "assistants.update": _update_assistant,
     "assistants.retrieve": _retrieve_assistant,
+    "assistants.delete": _delete_assistant,
     "threads.create": threads.create,
     "threads.retrieve": threads.retrieve,
     "threads.update": threads.update,

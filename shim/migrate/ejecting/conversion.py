@@ -82,6 +82,14 @@ class Conversion:
         return laid_out(f"{function}(", [*arguments, *options], ")")
 
     @property
+    def stands_alone(self) -> bool:
+        """Whether nothing is done with what the call gives."""
+        parents = self.draft.flow.program.parents
+        parent = parents.get(self.api.node)
+        parent = parents.get(parent) if isinstance(parent, cst.Await) else parent
+        return isinstance(parent, cst.Expr)
+
+    @property
     def streamed(self) -> bool:
         """Whether the call gives a stream."""
         kind = self.draft.flow.kind(self.api.node)

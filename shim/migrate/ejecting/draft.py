@@ -45,6 +45,7 @@ class Draft:
     inputs: dict[cst.CSTNode, list[str]] = field(default_factory=dict)
     merged: dict[cst.CSTNode, cst.CSTNode] = field(default_factory=dict)
     indent: int = 0
+    shown: str | None = None
 
     def refuse(self, node: cst.CSTNode, why: str, hand: str = "") -> None:
         """Say that a node cannot be converted."""
@@ -133,9 +134,11 @@ class Draft:
             api = self.flow.api(node)
             if api is not None and api.method == "assistants.create":
                 name = keywords(api.node).get("name")
-                if string(name) is not None and name is not None:
+                self.shown = string(name)
+                if name is not None and self.shown is not None:
                     return code(name)
-        return '"an assistant"'
+        self.shown = "an assistant"
+        return f'"{self.shown}"'
 
     @property
     def has_files(self) -> bool:

@@ -36,6 +36,7 @@ class Ejection:
     left: list[Left] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     in_part: bool = False
+    shown: str | None = None
 
     def diff(self) -> str:
         """The change as a unified diff; empty where there is none."""
@@ -75,6 +76,7 @@ def eject(path: Path, function: str | None = None, definition: str | None = None
     if found.left:
         return found
     found.notes = uses.results(draft)
+    found.shown = draft.shown
     _finish(found, draft, after, only)
     return found
 
@@ -91,7 +93,7 @@ def files_of(found: Ejection, output: Path | None, *, with_test: bool) -> dict[P
             old = target.with_name(f"{found.path.stem}_assistants.py")
             files[old] = found.before
         test = target.with_name(f"test_{target.stem}_parity.py")
-        files[test] = parity_test(found.before, old, target, in_part=found.in_part)
+        files[test] = parity_test(found, old, target)
     return files
 
 

@@ -122,7 +122,8 @@ class Flow:
                 names, _ = _chain(node)
                 parent = self.program.parents.get(node)
                 is_called = isinstance(parent, cst.Call) and parent.func is node
-                if names and not isinstance(parent, cst.Attribute) and not is_called:
+                is_part = isinstance(parent, cst.Attribute | cst.ImportFrom | cst.ImportAlias)
+                if names and not is_part and not is_called:
                     yield node
 
     def place_kind(self, place: str) -> Kind | None:

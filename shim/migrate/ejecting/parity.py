@@ -6,8 +6,11 @@ carries the old way; the program does not.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import libcst as cst
 
@@ -127,9 +130,17 @@ _TOKENS = r"""    # the usage is that of one response, a run's was the sum: toke
 """
 
 
-def parity_test(text: str, before: Path, after: Path, *, in_part: bool) -> str:
-    """The test's text; `text` is the old program, `in_part` that shim stays in the new one."""
-    program = Program(cst.parse_module(text))
+class _Ejected(Protocol):
+    """An ejection: `in_part` says that shim stays, `shown` what stands for an assistant's id."""
+
+    before: str
+    in_part: bool
+    shown: str | None
+
+
+def parity_test(found: _Ejected, before: Path, after: Path) -> str:
+    """The test's text."""
+    program = Program(cst.parse_module(found.before))
     flow = Flow(program)
     counts = flow.has_functions and any(
         isinstance(node, cst.Attribute) and node.attr.value == "usage" for node in program.nodes
@@ -139,10 +150,16 @@ def parity_test(text: str, before: Path, after: Path, *, in_part: bool) -> str:
         after=after.name,
         cases="\n".join(_cases(flow)),
         more=", and so does usage" if counts else "",
-        ignored=_TOKENS if counts else "",
-        new="" if in_part else _NEW,
-        way="OLD" if in_part else "NEW",
+        ignored=(_TOKENS if counts else "") + _name(found.shown),
+        new="" if found.in_part else _NEW,
+        way="OLD" if found.in_part else "NEW",
         folder="__import__('os').path.dirname(path)",
+    )
+
+
+def _name(shown: str | None) -> str:
+    return (
+        f'    (r{json.dumps(re.escape(shown))}, "ID"),  # assistants have no id\n' if shown else ""
     )
 
 

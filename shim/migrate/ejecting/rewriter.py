@@ -15,7 +15,8 @@ from shim.migrate.ejecting.draft import Draft
 from shim.migrate.ejecting.kinds import Kind
 from shim.migrate.ejecting.loops import is_wait
 from shim.migrate.ejecting.notes import NOTES
-from shim.migrate.ejecting.syntax import called, code, comments, entries, laid_out, parsed, wrapped
+from shim.migrate.ejecting.settings import output_entries
+from shim.migrate.ejecting.syntax import called, code, comments, laid_out, parsed, wrapped
 
 __all__ = ["Rewriter"]
 
@@ -86,7 +87,8 @@ class Rewriter(cst.CSTTransformer):
             return self._result(original_node, api.method, parsed(text))
         found = reading.instance_test(self.draft, original_node, updated_node)
         found = found or streams.call(self.draft, original_node, updated_node)
-        return found or self._of_made(original_node, updated_node) or updated_node
+        found = found or self._of_made(original_node, updated_node)
+        return found or self._output(output_entries(updated_node)) or updated_node
 
     def _result(
         self, original: cst.Call, method: str, made: cst.BaseExpression
@@ -163,7 +165,7 @@ class Rewriter(cst.CSTTransformer):
             return parsed(self.draft.assistant_name())
         if kind.name == "made":
             return parsed(f"{code(updated)}.file_id")
-        if kind.name in {"run", "thread", "message", "step", "event"}:
+        if kind.name in {"run", "thread", "message", "list", "step", "event"}:
             self.draft.note("printed")
         return updated
 
@@ -186,14 +188,25 @@ class Rewriter(cst.CSTTransformer):
         original_node: cst.Dict,  # noqa: ARG002 - libcst's signature
         updated_node: cst.Dict,
     ) -> cst.BaseExpression:
-        return self._output(entries(updated_node)) or updated_node
+        return self._output(output_entries(updated_node)) or updated_node
 
     def _output(self, found: dict[str, cst.BaseExpression] | None) -> cst.BaseExpression | None:
         """An output of a function call as an item."""
-        if found is None or set(found) != {"tool_call_id", "output"}:
+        if found is None:
             return None
         parts = ('"type": "function_call_output"', f'"call_id": {code(found["tool_call_id"])}')
         return parsed("{" + ", ".join((*parts, f'"output": {code(found["output"])}')) + "}")
+
+    def leave_FormattedString(
+        self, original_node: cst.FormattedString, updated_node: cst.FormattedString
+    ) -> cst.BaseExpression:
+        """What stands in an f-string has other quotes than it: Python before 3.12 wants that."""
+        if code(original_node) == code(updated_node):
+            return updated_node
+        quote = updated_node.end
+        other = "'" if quote.startswith('"') else '"'
+        parts = [each.visit(_Quoter(quote, other)) for each in updated_node.parts]
+        return updated_node.with_changes(parts=parts)
 
     def leave_IfExp(
         self,
@@ -231,7 +244,6 @@ class Rewriter(cst.CSTTransformer):
         if api is None:
             return updated_node
         if api.method == "assistants.delete":
-            self.draft.note("deleted")
             return cst.Expr(cst.Name(_GONE))
         if original_node in self.draft.merged:
             return cst.Expr(cst.Name(_GONE))
@@ -283,6 +295,24 @@ class Rewriter(cst.CSTTransformer):
     ) -> cst.Module:
         body, footer = _closed(updated_node.body, updated_node.footer)
         return updated_node.with_changes(body=body, footer=footer)
+
+
+class _Quoter(cst.CSTTransformer):
+    """Gives the strings that are written out other quotes."""
+
+    def __init__(self, quote: str, other: str) -> None:
+        super().__init__()
+        self._quote, self._other = quote, other
+
+    def leave_SimpleString(
+        self,
+        original_node: cst.SimpleString,  # noqa: ARG002 - libcst's signature
+        updated_node: cst.SimpleString,
+    ) -> cst.SimpleString:
+        plain = updated_node.raw_value
+        if updated_node.quote != self._quote or updated_node.prefix or self._other in plain:
+            return updated_node
+        return updated_node.with_changes(value=f"{self._other}{plain}{self._other}")
 
 
 def _closed(body: Sequence[Any], footer: Sequence[cst.EmptyLine]) -> tuple[list[Any], list[Any]]:

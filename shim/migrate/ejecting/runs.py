@@ -213,9 +213,7 @@ def _id_holder(it: Conversion, node: cst.BaseExpression) -> cst.BaseExpression:
 
 
 def _outputs(it: Conversion) -> str:
-    nodes = it.draft.flow.program.nodes
-    written = [set(entries(node) or ()) for node in nodes]
-    if {"tool_call_id", "output"} in written:
+    if any(settings.output_entries(node) for node in it.draft.flow.program.nodes):
         return it.text("tool_outputs")
     return f"{it.draft.helper('call_outputs')}({it.text('tool_outputs')})"
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import libcst as cst
 
 from shim.migrate.ejecting.draft import Draft
-from shim.migrate.ejecting.syntax import code, entries, is_none, laid_out, string
+from shim.migrate.ejecting.syntax import code, entries, is_none, keywords, laid_out, string
 
-__all__ = ["content", "items", "message", "messages", "settings", "tool_choice"]
+__all__ = ["content", "items", "message", "messages", "output_entries", "settings", "tool_choice"]
 
 Nodes = Mapping[str, cst.BaseExpression]
 _SAME = ("model", "instructions", "temperature", "top_p")
@@ -220,6 +220,14 @@ def _part(node: cst.BaseExpression, role: str) -> str | None:
     if "detail" not in inner:
         parts.append('"detail": "auto"')
     return "{" + ", ".join(parts) + "}"
+
+
+def output_entries(node: cst.CSTNode) -> Nodes | None:
+    """An output of a function call that is written out, as a dictionary or a call."""
+    found = entries(node)
+    if found is None and isinstance(node, cst.Call):
+        found = keywords(node)
+    return found if found is not None and set(found) == {"tool_call_id", "output"} else None
 
 
 def items(draft: Draft, node: cst.BaseExpression) -> str:
