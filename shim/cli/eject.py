@@ -10,18 +10,25 @@ import click
 from shim.cli.tables import echo_json
 
 if TYPE_CHECKING:
+    from shim.migrate.definitions import Definition
     from shim.migrate.ejecting.ejection import Ejection
 
 __all__ = ["command"]
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DEFINITIONS = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
 @click.argument("target", metavar="FILE[:FUNCTION]")
 @click.option("--write", "writes", is_flag=True, help="Change the file, and write the test.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead.")
-@click.option("--assistant", type=_FILE, help="The file of the assistant whose id is only read.")
+@click.option(
+    "--assistant",
+    "assistants",
+    multiple=True,
+    type=_DEFINITIONS,
+    help="A file, or folder of files, with assistants of which the program has only the ids.",
+)
 @click.option("--no-test", is_flag=True, help="Write no parity test.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def command(
@@ -29,7 +36,7 @@ def command(
     target: str,
     writes: bool,
     output: Path | None,
-    assistant: Path | None,
+    assistants: tuple[Path, ...],
     no_test: bool,
     as_json: bool,
 ) -> None:
@@ -47,8 +54,7 @@ def command(
             f"{error.name} is not installed: pip install 'assistants-shim[migrate]'"
         ) from error
     path, function = _target(target)
-    definition = ejection.definition_of(assistant) if assistant else None
-    found = ejection.eject(path, function, definition)
+    found = ejection.eject(path, function, _definitions(assistants))
     files = ejection.files_of(found, output, with_test=not no_test)
     if as_json:
         echo_json(_report(found, files))
@@ -59,6 +65,15 @@ def command(
             each.write_bytes(text.encode("utf-8"))
     if found.left:
         raise click.exceptions.Exit(1)
+
+
+def _definitions(paths: tuple[Path, ...]) -> list[Definition]:
+    from shim.migrate import definitions
+
+    found = [each for path in paths for each in definitions.read(path)]
+    if nameless := [each.path for each in found if not each.id]:
+        raise click.ClickException(f"{nameless[0]} holds no id: push it first")
+    return found
 
 
 def _target(target: str) -> tuple[Path, str | None]:

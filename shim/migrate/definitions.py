@@ -74,8 +74,9 @@ def fields_of(body: Json) -> dict[str, Any]:
 
 
 def read(folder: Path) -> list[Definition]:
-    """The definitions in a folder; raises SettingsError, with the file, for a wrong one."""
+    """The definitions in a folder, or a file; raises SettingsError, with it, for a wrong one."""
     files = sorted(each for each in folder.rglob("*") if each.suffix in (".yaml", ".yml"))
+    files = [folder] if folder.is_file() else files
     found = [_read(path) for path in files]
     places: dict[str, Path] = {}
     for each in found:

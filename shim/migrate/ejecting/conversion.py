@@ -101,12 +101,11 @@ def settings_of_id(it: Conversion) -> str:
     kind = it.draft.flow.kind(it.was.get("assistant_id"))
     if kind is not None and kind.name in {"assistant", "assistant_id"}:
         return it.text("assistant_id")
-    if it.draft.definition is not None:
-        it.draft.note("definition")
-        return "ASSISTANT"
+    if it.draft.definitions and "assistant_id" in it.given:
+        return f"{it.draft.helper('ASSISTANTS')}[{it.text('assistant_id')}]"
     it.refuse(
         "the assistant is not made in this file, so that its settings are not known",
-        "`shim assistants pull FOLDER`, and give its file with --assistant",
+        "`shim assistants pull FOLDER`, then --assistant FOLDER",
     )
     return "None"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -18,6 +19,7 @@ _SHOWS = frozenset(
         *("debug", "info", "warning", "error", "exception", "critical", "log"),
     }
 )
+_NAMELESS = "an assistant"
 _ECHOED = ("model", "instructions", "tools", "truncation")
 
 
@@ -33,11 +35,11 @@ class Left:
 
 @dataclass(slots=True)
 class Draft:
-    """The state of one rewriting. `definition` stands for an assistant that is not in the code."""
+    """The state of one rewriting; `definitions` has assistants that the program does not make."""
 
     flow: Flow
     positions: dict[cst.CSTNode, CodeRange]
-    definition: str | None = None
+    definitions: Mapping[str, str] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
     helpers: dict[tuple[str, bool], str] = field(default_factory=dict)
     echoed: set[str] = field(default_factory=lambda: set(_ECHOED))
@@ -128,6 +130,11 @@ class Draft:
         name = func.attr.value if isinstance(func, cst.Attribute) else code(func)
         return name in _SHOWS
 
+    @property
+    def shown_is_given(self) -> bool:
+        """Whether the program names its assistant in words."""
+        return self.assistant_name() != f'"{_NAMELESS}"'
+
     def assistant_name(self) -> str:
         """What stands for an assistant where its id was shown: its name, if there is one."""
         for node in self.flow.program.nodes:
@@ -137,7 +144,7 @@ class Draft:
                 self.shown = string(name)
                 if name is not None and self.shown is not None:
                     return code(name)
-        self.shown = "an assistant"
+        self.shown = _NAMELESS
         return f'"{self.shown}"'
 
     @property
@@ -147,7 +154,7 @@ class Draft:
             return True
         for node in self.flow.program.nodes:
             api = self.flow.api(node)
-            if api is not None and "create" in api.method and api.method.startswith("threads"):
+            if api is not None and api.method.startswith("threads"):
                 for argument in api.node.args:
                     if argument.keyword and argument.keyword.value == "tool_resources":
                         return True

@@ -6,7 +6,9 @@ Knows one file's text, and how what is converted, imported and written into it c
 from __future__ import annotations
 
 import ast
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from shim.migrate import python_code, rewriting
 from shim.migrate.codemod import Change
+from shim.migrate.definitions import Definition
 from shim.migrate.ejecting import emitted, handlers, imports, loops, settings, uses
 from shim.migrate.ejecting.draft import Draft, Left
 from shim.migrate.ejecting.flow import CALLBACKS, Flow, is_handler_class
@@ -23,7 +26,7 @@ from shim.migrate.ejecting.rewriter import Rewriter
 from shim.migrate.ejecting.scopes import Program
 from shim.migrate.ejecting.syntax import code, laid_out
 
-__all__ = ["Ejection", "definition_of", "eject", "files_of"]
+__all__ = ["Ejection", "eject", "files_of"]
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class Ejection:
     notes: list[str] = field(default_factory=list)
     in_part: bool = False
     shown: str | None = None
+    definitions: Sequence[Definition] = ()
 
     def diff(self) -> str:
         """The change as a unified diff; empty where there is none."""
@@ -45,13 +49,15 @@ class Ejection:
         return Change(self.path.as_posix().lstrip("/"), self.before, self.after, "").diff()
 
 
-def eject(path: Path, function: str | None = None, definition: str | None = None) -> Ejection:
+def eject(
+    path: Path, function: str | None = None, definitions: Sequence[Definition] = ()
+) -> Ejection:
     """Take a file, or one function or class of it, off the Assistants API.
 
-    `definition` is the code of an assistant's settings, for ids that the file only reads.
+    `definitions` are those of assistants of which the file has only the ids.
     """
     before = path.read_bytes().decode("utf-8")
-    found = Ejection(path, before, in_part=function is not None)
+    found = Ejection(path, before, in_part=function is not None, definitions=definitions)
     try:
         text = before if function else rewriting.moved_back(before)
         module = cst.parse_module(text)
@@ -60,7 +66,7 @@ def eject(path: Path, function: str | None = None, definition: str | None = None
         return found
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     positions = dict(wrapper.resolve(PositionProvider))
-    draft = Draft(Flow(Program(module)), positions, definition)
+    draft = Draft(Flow(Program(module)), positions, _code_of(definitions))
     only = _node_of(draft, function)
     if function and only is None:
         found.left.append(Left(0, function, "there is no function or class of this name"))
@@ -97,24 +103,25 @@ def files_of(found: Ejection, output: Path | None, *, with_test: bool) -> dict[P
     return files
 
 
-def definition_of(path: Path) -> str:
-    """An assistant's file, as `shim assistants pull` writes it, as the code of its settings."""
-    import yaml  # noqa: PLC0415 - an extra's
+def _code_of(definitions: Sequence[Definition]) -> dict[str, str]:
+    """The settings of assistants, as code, by their ids."""
+    found = {}
+    for each in definitions:
+        given = {key: cst.parse_expression(_literal(value)) for key, value in each.body.items()}
+        alone = Draft(Flow(Program(cst.parse_module(repr(each.body)))), {})
+        parts = settings.settings(alone, given, cst.Name("assistant"), made=True)
+        found[each.id] = laid_out("{", parts, "}", 1)
+    return found
 
-    body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    given = {name: cst.parse_expression(repr(body[name])) for name in body if name in _DEFINED}
-    empty = Draft(Flow(Program(cst.parse_module(repr(body)))), {})
-    call = cst.parse_expression("x()")
-    found = settings.settings(empty, given, call, made=True)
-    return laid_out("{", found, "}")
 
-
-_DEFINED = frozenset(
-    {
-        *("model", "instructions", "tools", "tool_resources", "temperature", "top_p"),
-        *("reasoning_effort", "response_format"),
-    }
-)
+def _literal(value: object) -> str:
+    """A value of JSON as Python, its texts in double quotes."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_literal(key)}: {_literal(held)}" for key, held in value.items())
+        return f"{{{inner}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _node_of(draft: Draft, function: str | None) -> cst.CSTNode | None:
@@ -187,8 +194,7 @@ def _written(draft: Draft) -> list[str]:
         del name
     order = [*emitted.HELPERS, "ResponseHandler"]
     chosen = sorted(dict.fromkeys(wanted), key=lambda each: (order.index(each[0]), each[1]))
-    texts = [_text(draft, name, is_async=is_async) for name, is_async in chosen]
-    return [*texts, *([f"ASSISTANT = {draft.definition}\n"] if draft.definition else [])]
+    return [_text(draft, name, is_async=is_async) for name, is_async in chosen]
 
 
 def _needed(draft: Draft) -> list[str]:
@@ -204,6 +210,9 @@ def _text(draft: Draft, name: str, *, is_async: bool) -> str:
         events = draft.helper("events_of", is_async=is_async)
         methods = _methods(draft, is_async=is_async)
         text = handlers.handler(draft.helpers[name, is_async], methods, events=events)
+    elif name == "ASSISTANTS":
+        parts = [f'"{object_id}": {text}' for object_id, text in draft.definitions.items()]
+        text = f"{draft.helpers[name, is_async]} = {laid_out('{', parts, '}')}\n"
     else:
         tools = [each for each in ("file_search", "code_interpreter") if draft.uses(each)]
         text = emitted.trimmed(emitted.HELPERS[name].strip("\n") + "\n", tools)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 __all__ = ["HELPERS", "IMPORTS", "NEEDS", "blocking", "trimmed"]
 
 HELPERS = {
+    "ASSISTANTS": "",
     "function_calls": '''
 def function_calls(response):
     """The function calls that a response asks for; without any it is done."""
@@ -155,6 +156,17 @@ async def keep_files(client, conversation_id, name, ids):
     kept = {**kept, name: " ".join(dict.fromkeys(both))}
     await client.conversations.update(conversation_id, metadata=kept)
 ''',
+    "keep_resources": '''
+async def keep_resources(client, conversation_id, resources, metadata=None):
+    """Write down, with a conversation, the stores and files of its own that tools find."""
+    kept = metadata or (await client.conversations.retrieve(conversation_id)).metadata or {}
+    stores = (resources.get("file_search") or {}).get("vector_store_ids")
+    files = (resources.get("code_interpreter") or {}).get("file_ids")
+    for name, ids in (("vector_store_ids", stores), ("code_files", files)):
+        if ids is not None:
+            kept = {**kept, name: " ".join(ids)}
+    return await client.conversations.update(conversation_id, metadata=kept)
+''',
     "attach": '''
 async def attach(client, conversation_id, attachments):
     """Put a message's files where the tools find them."""
@@ -179,12 +191,8 @@ async def new_conversation(client, *, messages=(), tool_resources=None, metadata
     conversation = await client.conversations.create(items=items[:20], metadata=metadata)
     for start in range(20, len(items), 20):
         await client.conversations.items.create(conversation.id, items=items[start : start + 20])
-    resources = tool_resources or {}
-    stores = (resources.get("file_search") or {}).get("vector_store_ids")
-    files = (resources.get("code_interpreter") or {}).get("file_ids")
-    for name, ids in (("vector_store_ids", stores), ("code_files", files)):
-        if ids:
-            await keep_files(client, conversation.id, name, ids)
+    if tool_resources:
+        await keep_resources(client, conversation.id, tool_resources)
     for each in messages or ():
         await attach(client, conversation.id, each.get("attachments"))
     return conversation
@@ -263,6 +271,18 @@ async def final_response(stream):
         response = getattr(event, "response", response)
     return response
 ''',
+    "call_delta": '''
+def call_delta(event):
+    """What an event tells of a tool call, None where it tells nothing."""
+    if event.type == "response.code_interpreter_call_code.delta":
+        return CallDelta("code_interpreter", input=event.delta)
+    if event.type == "response.function_call_arguments.delta":
+        return CallDelta("function", arguments=event.delta)
+    outputs = getattr(getattr(event, "item", None), "outputs", None)
+    if event.type == "response.output_item.done" and outputs:
+        return CallDelta("code_interpreter", outputs=outputs)
+    return None
+''',
     "CallDelta": '''
 @dataclass
 class CallDelta:
@@ -279,9 +299,10 @@ NEEDS = {
     "status_of": ("function_calls",),
     "with_files": ("usable",),
     "attach": ("keep_files",),
-    "new_conversation": ("message_item", "attach", "keep_files"),
+    "new_conversation": ("message_item", "attach", "keep_resources"),
     "message_item": ("content_of",),
     "add_message": ("attach",),
+    "call_delta": ("CallDelta",),
 }
 
 IMPORTS = {

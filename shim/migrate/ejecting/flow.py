@@ -5,14 +5,14 @@ Knows the methods of the Assistants API and what they give. Changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
 
 from shim.migrate import vocabulary
 from shim.migrate.ejecting.kinds import ATTRIBUTES, EVENTS, OBJECTS, Kind, listed
-from shim.migrate.ejecting.scopes import Program
+from shim.migrate.ejecting.scopes import Binding, Program
 from shim.migrate.ejecting.syntax import called, code, keywords, string
 
 __all__ = ["CALLBACKS", "Api", "Flow", "is_handler_class"]
@@ -94,6 +94,11 @@ class Flow:
             for node in program.nodes
         )
         self._env: dict[str, Kind] = {}
+        self._asked: set[cst.CSTNode] = set()
+        self._bindings: dict[str, list[Binding]] = {}
+        for binding in program.bindings:
+            if binding.how != "list":
+                self._bindings.setdefault(binding.place, []).append(binding)
         self.conflicts: dict[str, set[str]] = {}
         self._narrow: dict[cst.CSTNode, set[str]] = dict(self._narrowed())
         self._seed()
@@ -160,26 +165,21 @@ class Flow:
 
     def _round(self) -> None:
         for binding in self.program.bindings:
-            kind = self.kind(binding.value)
-            if binding.how == "each":
-                kind = kind.element if kind else None
-            for number in binding.names:
-                is_there = kind is not None and kind.name == "tuple" and number < len(kind.of)
-                kind = kind.of[number] if kind is not None and is_there else None
-            if binding.how == "list" and kind is not None:
-                kind = listed(kind)
-            self._learn(binding.place, kind)
+            self._learn(binding.place, self._value(binding))
         for node in self.program.nodes:
             if isinstance(node, cst.Call) and (callee := self.program.callee(node)):
                 self._pass(node, callee)
 
     def _pass(self, call: cst.Call, callee: str) -> None:
         """The arguments of a call become its function's parameters."""
+        for name, value in self._arguments(call, callee):
+            self._learn(f"{callee}::{name}", self.kind(value))
+
+    def _arguments(self, call: cst.Call, callee: str) -> Iterable[tuple[str, cst.BaseExpression]]:
         function = self.program.functions[callee]
         names = [each.name.value for each in function.params.params]
         is_method = self.program.scopes[function].kind == "class"
-        for name, value in keywords(call, names[is_method:]).items():
-            self._learn(f"{callee}::{name}", self.kind(value))
+        return keywords(call, names[is_method:]).items()
 
     def _learn(self, place: str, kind: Kind | None) -> None:
         if kind is None:
@@ -196,8 +196,7 @@ class Flow:
         """The kind of a value; None for what is no object of the API."""
         match node:
             case cst.Name():
-                place = self.program.place(node)
-                return self._env.get(place) if place else None
+                return self._name(node)
             case cst.Attribute():
                 return self._attribute(node, node.attr.value)
             case cst.Call():
@@ -222,6 +221,86 @@ class Flow:
                 element = self.kind(node.elt)
                 return listed(element) if element else None
         return None
+
+    def _name(self, node: cst.Name) -> Kind | None:
+        """The kind of a variable; where it has several, that of the last value it surely got."""
+        place = self.program.place(node)
+        known = self._env.get(place) if place else None
+        last = self._last(node) if known is not None else None
+        return known if last is None else self._value(last)
+
+    def _last(self, node: cst.Name) -> Binding | None:
+        """The one binding that decides what a variable is at a place; None if there is none."""
+        bindings = self._bindings.get(self.program.place(node) or "", [])
+        sure = [each for each in bindings if self.program.reaches(each, node)]
+        if len(bindings) < 2 or not sure or node in self._asked:
+            return None
+        last = max(sure, key=lambda each: self.program.order[each.at or node])
+        self._asked.add(node)
+        kind = self._value(last)
+        later = [each for each in bindings if self._is_between(last, each, node)]
+        is_open = any(self._value(each) not in (None, kind) for each in later)
+        self._asked.discard(node)
+        return None if is_open or _is_empty(last.value) else last
+
+    def is_mixed(self, node: cst.Name) -> bool:
+        """Whether a variable may hold what is not of the API at a place where its kind is read."""
+        bindings = self._bindings.get(self.program.place(node) or "", [])
+        if len(bindings) < 2 or self._last(node) is not None:
+            return False
+        plain = (b for b in bindings if not isinstance(b.at, cst.CompFor) and b.how == "is")
+        return any(self._value(each) is None and not _is_empty(each.value) for each in plain)
+
+    def mixes(self, name: str) -> Iterator[cst.CSTNode]:
+        """Values of unknown kind that come where objects of a kind are kept, or are given."""
+        kept = {place for place, kind in self._env.items() if kind.name.startswith(name)}
+        for binding in self.program.bindings:
+            if binding.place in kept and binding.how == "is":
+                yield from self._unknown(binding.value)
+        for node in self.program.nodes:
+            callee = self.program.callee(node) if isinstance(node, cst.Call) else None
+            if callee is not None and isinstance(node, cst.Call):
+                for param, value in self._arguments(node, callee):
+                    if f"{callee}::{param}" in kept:
+                        yield from self._unknown(value)
+            default = node.default if isinstance(node, cst.Param) else None
+            if isinstance(node, cst.Param) and default is not None:
+                yield from self._unknown(default) if self.program.place(node.name) in kept else ()
+
+    def _unknown(self, value: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        if isinstance(value, cst.BooleanOperation):
+            yield from self._unknown(value.left)
+            yield from self._unknown(value.right)
+        elif isinstance(value, cst.IfExp):
+            yield from self._unknown(value.body)
+            yield from self._unknown(value.orelse)
+        elif self.kind(value) is None and not _is_empty(value):
+            yield value
+
+    def is_unsure(self, node: cst.CSTNode) -> bool:
+        """Whether a variable is of one kind here and of another there, and which is not known."""
+        place = self.program.place(node)
+        if place not in self.conflicts:
+            return False
+        return not isinstance(node, cst.Name) or self._last(node) is None
+
+    def _is_between(self, last: Binding, each: Binding, node: cst.CSTNode) -> bool:
+        if each.at is None or last.at is None or isinstance(each.at, cst.CompFor):
+            return False
+        if self.program.is_in(node, each.at) and not isinstance(each.at, cst.For):
+            return False
+        order = self.program.order
+        return order[last.at] < order[each.at] < order[node]
+
+    def _value(self, binding: Binding) -> Kind | None:
+        """The kind of what a binding gives its target."""
+        kind = self.kind(binding.value)
+        if binding.how == "each":
+            kind = kind.element if kind else None
+        for number in binding.names:
+            is_there = kind is not None and kind.name == "tuple" and number < len(kind.of)
+            kind = kind.of[number] if kind is not None and is_there else None
+        return listed(kind) if binding.how == "list" and kind is not None else kind
 
     def _attribute(self, node: cst.Attribute, name: str) -> Kind | None:
         base = self.kind(node.value)
@@ -369,3 +448,8 @@ def class_events(name: str) -> list[str]:
     """The event that a class of the SDK's is of: `ThreadRunRequiresAction`."""
     plain = name.rpartition(".")[2].lower()
     return [each for each in EVENTS if each.replace(".", "").replace("_", "") == plain]
+
+
+def _is_empty(node: cst.CSTNode) -> bool:
+    """Whether a value stands for none yet: None, an empty list or text."""
+    return code(node) in {"None", "[]", "{}", '""', "''", "()"}

@@ -37,6 +37,8 @@ NOTES = {
     "made": "A file that code made is in a container, which is gone after 20 idle minutes: read "
     "it soon. Its id, `cfile_...`, is not one of the Files API.",
     "citations": "Citations stand beside the text, without a marker: `cited` writes one in.",
+    "late": "Citations are not told with a piece of text, and no marker is in it: they come with "
+    "the whole text.",
     "steps": "There are no steps: the response's own items tell what was done.",
     "include": "Outputs of code are given only where they are asked for.",
     "deleted": "Nothing to delete: an assistant is a few settings in this program.",
@@ -64,5 +66,4 @@ NOTES = {
     "created_twice": "The response goes on in the background until it is asked for.",
     "update": "The settings change for all that use them, as the assistant did.",
     "metadata_update": "All of the metadata is sent: what is missing may be dropped.",
-    "definition": "As in the assistant's file; a later change of the file is not seen here.",
 }

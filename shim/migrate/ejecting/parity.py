@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import libcst as cst
 
+from shim.migrate.definitions import Definition, shown
 from shim.migrate.ejecting.flow import Flow
 from shim.migrate.ejecting.scopes import Program
 from shim.migrate.ejecting.syntax import called, code, string
@@ -47,7 +48,8 @@ HERE = Path(__file__).resolve().parent
 BEFORE = HERE / "{before}"
 AFTER = HERE / "{after}"
 
-# A case is what is typed in, the arguments, and calls to make and print where the file is a module.
+# A case is what is typed in, arguments, variables (environment), and where the file is a module,
+# calls to make and print.
 CASES = {{
 {cases}
 }}
@@ -65,7 +67,7 @@ for name in ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"):
     setattr(openai, name, getattr(shim, name))
 openai.Client, openai.AsyncClient = shim.OpenAI, shim.AsyncOpenAI
 """
-{new}
+{assistants}{new}
 START = """
 import asyncio, runpy, sys
 path, calls = sys.argv[1], sys.argv[2].splitlines()
@@ -82,12 +84,13 @@ def run(way, path, case, folder):
     """A program's output, and how it ended; the model must have been asked."""
     upstream = Offline()
     with upstream.serve() as served:
-        done = subprocess.run(
+{pushed}        done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", way + START, str(path)]
             + ["\\n".join(case.get("calls", [])), *case.get("arguments", [])],
             input=case.get("typed", ""),
             env={{
                 **os.environ,
+                **case.get("environment", {{}}),
                 "OPENAI_API_KEY": "sk-parity",
                 "OPENAI_BASE_URL": served.url,
                 "SHIM_DIALECT": "openai",
@@ -124,6 +127,18 @@ import sys
 sys.modules["shim"] = None
 """
 '''
+_PUSHED = """\
+        for name, text in ASSISTANTS.items():
+            (folder / "assistants").mkdir(exist_ok=True)
+            (folder / "assistants" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        subprocess.run(
+            [sys.executable, "-c", "from shim.cli import main; main()"]
+            + ["assistants", "push", str(folder / "assistants")],
+            env={**os.environ, "SHIM_DATABASE_URL": f"sqlite:///{folder}/parity.db"},
+            check=True,
+            capture_output=True,
+        )
+"""
 _TOKENS = r"""    # the usage is that of one response, a run's was the sum: tokens are not compared
     (r"(?im)^(.*?)\d+(.*tokens?.*)$", r"\1N\2"),
     (r"(?im)^(.*tokens?\D*)\d+(.*)$", r"\1N\2"),
@@ -136,6 +151,7 @@ class _Ejected(Protocol):
     before: str
     in_part: bool
     shown: str | None
+    definitions: Sequence[Definition]
 
 
 def parity_test(found: _Ejected, before: Path, after: Path) -> str:
@@ -148,31 +164,56 @@ def parity_test(found: _Ejected, before: Path, after: Path) -> str:
     return _TEMPLATE.format(
         before=before.name,
         after=after.name,
-        cases="\n".join(_cases(flow)),
+        cases="\n".join(_cases(flow, found)),
         more=", and so does usage" if counts else "",
         ignored=(_TOKENS if counts else "") + _name(found.shown),
         new="" if found.in_part else _NEW,
         way="OLD" if found.in_part else "NEW",
+        assistants=_assistants(found.definitions),
+        pushed=_PUSHED if found.definitions else "",
         folder="__import__('os').path.dirname(path)",
     )
 
 
-def _name(shown: str | None) -> str:
-    return (
-        f'    (r{json.dumps(re.escape(shown))}, "ID"),  # assistants have no id\n' if shown else ""
-    )
+def _assistants(definitions: Sequence[Definition]) -> str:
+    """The assistants that the old way finds in shim's database, as files."""
+    if not definitions:
+        return ""
+    files = {each.id: shown(each.id, each.body) for each in definitions}
+    return f"\n# The assistants that are made elsewhere, for the old way.\nASSISTANTS = {files!r}\n"
 
 
-def _cases(flow: Flow) -> Iterator[str]:
+def _name(word: str | None) -> str:
+    """What an assistant's id is taken for, where something else is shown."""
+    pattern = json.dumps(re.escape(word or ""), ensure_ascii=False)
+    return f'    ({pattern}, "ID"),  # assistants have no id\n' if word else ""
+
+
+def _cases(flow: Flow, found: _Ejected) -> Iterator[str]:
     """The cases that a program shows: run as it is, or its functions called."""
     calls = [] if _does_something(flow) else list(_calls(flow))
     typed = any(called(node) == ["input"] for node in flow.program.nodes)
     entries = []
     if calls:
         entries.append(f'"calls": {calls!r}')
+    if variables := _variables(flow, found.definitions):
+        entries.append(f'"environment": {variables!r}')
     if typed:
         entries.append(f'"typed": "{_TYPED}"')
     yield f'    "as it stands": {{{", ".join(entries)}}},'
+
+
+def _variables(flow: Flow, definitions: Sequence[Definition]) -> dict[str, str]:
+    """Variables of the environment that hold the id of the one assistant that is given."""
+    if len(definitions) != 1:
+        return {}
+    words = (string(node) for node in flow.program.nodes)
+    names = {
+        word
+        for word in words
+        if word and re.fullmatch(r"[A-Z0-9_]*(ASSISTANT|ASST)[A-Z0-9_]*", word)
+    }
+    return dict.fromkeys(sorted(names), definitions[0].id)
 
 
 def _does_something(flow: Flow) -> bool:

@@ -12,13 +12,13 @@ import libcst as cst
 from shim.migrate.ejecting.draft import Draft
 from shim.migrate.ejecting.flow import class_events
 from shim.migrate.ejecting.kinds import ATTRIBUTES, CLASSES, EVENTS, TYPES, Kind
-from shim.migrate.ejecting.syntax import code, dotted, parsed, string
+from shim.migrate.ejecting.syntax import code, dotted, parsed, string, with_article
 
 __all__ = ["attribute", "comparison", "instance_test", "part_of"]
 
 _NOTED = {"text": "text", "required": "calls", "event": "events"}
 _DUMPS = frozenset({"model_dump_json", "model_dump", "to_dict", "to_json", "json"})
-_STREAMED = frozenset({"until_done", "get_final_run", "get_final_messages", "text_deltas"})
+_STREAMED = frozenset({"until_done", "get_final_run", "get_final_messages", "close"})
 _ENDED_EVENTS = frozenset(
     {
         *("thread.created", "thread.run.cancelling", "thread.run.cancelled", "thread.run.expired"),
@@ -58,7 +58,7 @@ def part_of(
     rule = ATTRIBUTES.get(kind.name, {}).get(name)
     if rule is None:
         noun = _NAMES.get(kind.name, kind.name)
-        draft.refuse(original, f"{name} of a {noun} is not there any more")
+        draft.refuse(original, f"{name} of {with_article(noun)} has no counterpart")
         return None
     draft.note(rule.note, _NOTED.get(kind.name, ""))
     if (kind.name, name) == ("run", "usage") and draft.flow.has_functions:
@@ -88,6 +88,11 @@ def _own_form(  # noqa: PLR0911 - a case for each
     match kind, name:
         case ("list", "data") | ("assistant", "id"):
             return value
+        case "assistant", "name" if draft.shown_is_given:
+            return draft.assistant_name()
+        case "stream", "text_deltas":
+            deltas = 'if event.type == "response.output_text.delta"'
+            return f"(event.delta for event in {value} {deltas})"
         case "assistant", ("model" | "instructions" | "tools" | "temperature" | "top_p"):
             return f'{value}["{name}"]'
         case "run", "status" if draft.flow.has_functions:
@@ -114,7 +119,15 @@ def _shown_form(draft: Draft, kind: str, name: str, value: str) -> str | None:
     return None
 
 
-_NAMES = {"list": "list", "made": "file that code made", "said": "text", "stream": "stream"}
+_NAMES = {
+    "said": "text",
+    "cited": "text",
+    "required": "required_action",
+    "submitted": "required_action",
+    "made_file": "file that code made",
+    "made": "file that code made",
+    "stream": "stream",
+}
 
 
 def shows_images(draft: Draft) -> bool:
@@ -225,6 +238,8 @@ def _event_test(draft: Draft, node: cst.CSTNode, words: list[str], holder: str) 
 
 def _event(draft: Draft, word: str) -> str:
     test = EVENTS[word][0]
+    if "call_delta" in test:
+        return test.replace("call_delta", draft.helper("call_delta"), 1)
     if "function_calls" not in test:
         return test
     if word == "thread.run.completed" and not draft.flow.has_functions:
@@ -237,7 +252,9 @@ def _type_test(
 ) -> str | None:
     tests = [TYPES.get((kind, word)) for word in words]
     if not all(tests):
-        draft.refuse(node, f"a {kind} is compared with {words}, which it can not be any more")
+        draft.refuse(
+            node, f"{with_article(kind)} is compared with {words}, which it can not be any more"
+        )
         return None
     if kind == "part":
         draft.note("text")
@@ -294,5 +311,5 @@ def _isinstance(
         return _negated(draft, original, _event_test(draft, original, events, value), is_not=False)
     if cls in CLASSES and (test := TYPES.get((kind.name, CLASSES[cls][1]))) is not None:
         return parsed(test.replace("{}", value))
-    draft.refuse(original, f"what of a {kind.name} is a {cls} is not known")
+    draft.refuse(original, f"which {kind.name} is {with_article(cls)} is not known")
     return None

@@ -5,7 +5,7 @@ Knows statements: where comments go, which loops and calls fall away, and what a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import libcst as cst
@@ -190,7 +190,7 @@ class Rewriter(cst.CSTTransformer):
     ) -> cst.BaseExpression:
         return self._output(output_entries(updated_node)) or updated_node
 
-    def _output(self, found: dict[str, cst.BaseExpression] | None) -> cst.BaseExpression | None:
+    def _output(self, found: Mapping[str, cst.BaseExpression] | None) -> cst.BaseExpression | None:
         """An output of a function call as an item."""
         if found is None:
             return None

@@ -5,7 +5,7 @@ Knows Python's rules of names, as far as one file shows them. Knows no API.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -13,6 +13,17 @@ from shim.migrate.ejecting.syntax import code, dotted, string
 
 __all__ = ["Binding", "Program", "Scope"]
 
+_HOLDERS = (
+    cst.Module,
+    cst.IndentedBlock,
+    cst.With,
+    cst.For,
+    cst.BaseComp,
+    cst.If,
+    cst.Lambda,
+)
+"""What a binding holds for: all that is in it and behind."""
+_ASSIGNING = (cst.Assign, cst.AnnAssign, cst.NamedExpr)
 _SCOPED = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 
 
@@ -56,6 +67,7 @@ class Binding:
     value: cst.CSTNode
     how: str
     names: tuple[int, ...] = ()
+    at: cst.CSTNode | None = None
 
 
 class Program(cst.CSTVisitor):
@@ -74,7 +86,10 @@ class Program(cst.CSTVisitor):
         self._stack: list[cst.CSTNode] = []
         self._scope = [self.top]
         module.visit(self)
-        self.bindings = [each for node in self.nodes for each in self._bound(node)]
+        self.order = {node: number for number, node in enumerate(self.nodes)}
+        self.bindings = [
+            replace(each, at=node) for node in self.nodes for each in self._bound(node)
+        ]
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if self._stack:
@@ -195,6 +210,33 @@ class Program(cst.CSTVisitor):
         owner = self.owner(call.func.value, self.scopes.get(call, self.top))
         full = f"{owner.name}.{call.func.value}".strip(".") if owner else ""
         return full if full in self.classes else None
+
+    def reaches(self, binding: Binding, use: cst.CSTNode) -> bool:
+        """Whether a binding is made on every way to a use, and before it."""
+        made = binding.at
+        if made is None:
+            return False
+        node: cst.CSTNode | None = made
+        while node is not None and not isinstance(node, _HOLDERS):
+            node = self.parents.get(node)
+        around = self._around(use)
+        is_within = node in around
+        if isinstance(binding.at, _ASSIGNING) and binding.at in around:
+            return False  # the use is in the value that is assigned
+        if isinstance(binding.at, cst.CompFor):
+            return is_within
+        return is_within and self.order[made] < self.order[use]
+
+    def is_in(self, node: cst.CSTNode, other: cst.CSTNode) -> bool:
+        """Whether a node is part of another."""
+        return other in self._around(node)
+
+    def _around(self, node: cst.CSTNode | None) -> set[cst.CSTNode]:
+        found: set[cst.CSTNode] = set()
+        while node is not None:
+            found.add(node)
+            node = self.parents.get(node)
+        return found
 
     def function_of(self, node: cst.CSTNode) -> str:
         """The function that a node stands in; empty at the top."""

@@ -12,7 +12,6 @@ from shim.migrate.ejecting.syntax import code, keywords, parsed
 
 __all__ = ["call", "handler_class", "loop"]
 
-_DELTAS = 'if event.type == "response.output_text.delta"'
 _SDK_OWN = frozenset(
     {
         *("current_event", "current_message_snapshot", "current_run_step_snapshot"),
@@ -113,12 +112,11 @@ def loop(draft: Draft, original: cst.For | cst.CompFor, updated: Any) -> Any:
     kind = draft.flow.kind(original.iter)
     if kind is None:
         return updated
-    if kind.name == "list" and kind.element is None and _is_deltas(original.iter):
-        kind_of = "async for" if original.asynchronous else "for"
-        stream = code(updated.iter.value)
-        return updated.with_changes(
-            iter=parsed(f"(event.delta {kind_of} event in {stream} {_DELTAS})")
-        )
+    if isinstance(original.iter, cst.Attribute) and original.iter.attr.value == "text_deltas":
+        if original.asynchronous is None:
+            return updated
+        text = code(updated.iter).replace(" for event in ", " async for event in ", 1)
+        return updated.with_changes(iter=parsed(text))
     if kind.name == "list" and original.asynchronous is not None:
         return updated.with_changes(asynchronous=None)
     if kind.name == "stream":
@@ -130,10 +128,6 @@ def loop(draft: Draft, original: cst.For | cst.CompFor, updated: Any) -> Any:
             events = draft.helper("events_of", is_async=is_async)
             return updated.with_changes(iter=parsed(f"{events}({code(updated.iter)})"))
     return updated
-
-
-def _is_deltas(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Attribute) and node.attr.value == "text_deltas"
 
 
 def handler_class(draft: Draft, original: cst.ClassDef, updated: cst.ClassDef) -> cst.ClassDef:

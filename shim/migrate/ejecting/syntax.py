@@ -17,6 +17,7 @@ __all__ = [
     "laid_out",
     "parsed",
     "string",
+    "with_article",
     "wrapped",
 ]
 
@@ -111,6 +112,11 @@ def wrapped(text: str, indent: int) -> list[str]:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return [f"# {line}" for line in lines]
+
+
+def with_article(noun: str) -> str:
+    """A noun with its article."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' and noun else 'a'} {noun}"
 
 
 def comments(node: cst.CSTNode) -> list[str]:

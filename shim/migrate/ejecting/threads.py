@@ -37,9 +37,13 @@ def retrieve(it: Conversion) -> str:
 
 def update(it: Conversion) -> str:
     """A thread's metadata."""
-    it.draft.note("metadata_update")
-    it.only("thread_id", "metadata")
+    it.only("thread_id", "metadata", "tool_resources")
     changes = [f"metadata={it.text('metadata')}"] if it.has("metadata") else []
+    if it.has("tool_resources"):
+        it.draft.note("attachments")
+        arguments = (it.client, it.text("thread_id"), it.text("tool_resources"), *changes)
+        return it.call(it.helper("keep_resources"), *arguments)
+    it.draft.note("metadata_update")
     return it.call(f"{it.client}.conversations.update", it.text("thread_id"), *changes)
 
 
