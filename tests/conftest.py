@@ -13,6 +13,12 @@ from types import ModuleType
 import certifi
 import pytest
 
+# before any of them is imported, by whichever folder is collected first
+pytest.register_assert_rewrite(
+    *("contract_api", "contract_events", "equality", "places", "rollout_place"),
+    *("server_place", "sharing_place"),
+)
+
 _OURS = ("SHIM_", "OPENAI_", "AZURE_OPENAI_")
 _FOR_TESTS = ("SHIM_RECORDINGS", "SHIM_TEST_")
 _LOGGERS = ("shim", "uvicorn")

@@ -36,6 +36,10 @@ T = TypeVar("T")
 _MAKES = {"runs.create", "runs.create_with_thread"}
 _GOES_ON = {"runs.retrieve", "runs.submit", "runs.cancel"}
 _MOST_WATCHED = 1000
+_LOOK_SECONDS = 5.0
+"""How often a polled run is looked at, which its caller may ask another process about."""
+_LOOKED_AT = 900.0
+"""Seconds after which a run is given up: none lives that long without its caller."""
 _MOST_EARLIER = 10
 """Of how many earlier runs the function calls are read, for the history."""
 _NOT_PARAMS = {"assistant_id", "stream", "thread", "metadata", "additional_messages"}
@@ -110,7 +114,12 @@ class Shadow:
         if reply.status >= 400:
             return reply
         watch = self._tried(lambda: _Watch(call, _params(call), began))
-        return reply if watch is None else self._watching(reply, watch)
+        if watch is None:
+            return reply
+        reply = self._watching(reply, watch)
+        if reply.body is not None and watch.ended is None:
+            self._tried(lambda: self._look_later(watch))
+        return reply
 
     async def _gone_on(self, call: Call, matched: Matched) -> Reply:
         watch = self._watched[matched.ids["run_id"]]
@@ -180,6 +189,28 @@ class Shadow:
         self._watched.pop(run_id, None)
         if watch.ended is None:
             watch.ended = self._clock()
+
+    def _look_later(self, watch: _Watch) -> None:
+        """See a polled run to its end, whoever is asked about it meanwhile."""
+        if self._clock() - watch.began < _LOOKED_AT:
+            self._workers.later(_LOOK_SECONDS, lambda: self._look(watch))
+
+    async def _look(self, watch: _Watch) -> None:
+        run = watch.seen.run
+        if watch.ended is not None or run["id"] not in self._watched:
+            return
+        try:
+            path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+            shown = await got(self._handler, watch.call, path)
+            if shown is None:
+                self._watched.pop(run["id"], None)  # its thread was deleted
+                return
+            self._object(shown, watch)
+            if watch.ended is not None:
+                watch.ended = watch.began + _lifetime(shown)
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            self._tell(error)
+        self._look_later(watch)
 
     def _settle(self, watch: _Watch) -> None:
         """Hand on a run that has ended, once no more is to be seen of it."""
@@ -279,7 +310,13 @@ def _parted(messages: list[Json], run: Json) -> tuple[list[Json], list[Json]]:
     if places:
         return messages[: places[0]], own
     ended = max(int(run.get(f"{how}_at") or 0) for how in ("completed", "failed", "cancelled"))
-    return [m for m in messages if not ended or m["created_at"] <= ended], own
+    return [m for m in messages if m["created_at"] <= (ended or run["created_at"])], own
+
+
+def _lifetime(run: Json) -> float:
+    """How many seconds a run took, by its own times: they are whole."""
+    ended = max(int(run.get(f"{how}_at") or 0) for how in ("completed", "failed", "cancelled"))
+    return float(max(ended - int(run["created_at"]), 0))
 
 
 def _asked(messages: list[Json]) -> tuple[list[Json], list[Json]]:

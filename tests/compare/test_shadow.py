@@ -211,3 +211,21 @@ def test_a_callers_key_goes_nowhere_else(tmp_path, monkeypatch, where):
         if where
         else (URL, {"authorization": "Bearer sk-callers"})
     )
+
+
+def test_a_run_that_another_process_is_asked_about_is_tried(shadowed, monkeypatch):
+    """Who began a polled run sees it to its end, so that the share is what it says."""
+    monkeypatch.setattr("shim.native.shadow._LOOK_SECONDS", 0.1)
+    settings, _, path = shadowed()
+    offline = Offline()
+    offline.script.say("It rains.")
+
+    with connect(offline, settings=settings) as client:
+        client.beta.threads.runs.create(**talk(client))
+        end = time.monotonic() + 20
+        while not path.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    (pair,) = read_trials(path)
+    assert pair.a[0].texts == ("It rains.",)
+    assert pair.a[0].seconds < 5

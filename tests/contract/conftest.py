@@ -13,11 +13,8 @@ from contextlib import ExitStack
 from functools import cache
 
 import pytest
-
-pytest.register_assert_rewrite("contract_events", "contract_api")
-
-from contract_api import Api, Runner  # noqa: E402 - after the line above
-from contract_lanes import LANES, STREAMS, WAYS  # noqa: E402
+from contract_api import Api, Runner
+from contract_lanes import LANES, STREAMS, WAYS
 
 DEPRECATED = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 """All that the SDK says of `assistants` since 2.16, and no news here."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-pytest.register_assert_rewrite("equality", "places")
-
-from places import Place  # noqa: E402 - after the line above
+from places import Place
 
 
 def pytest_itemcollected(item):

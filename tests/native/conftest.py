@@ -9,7 +9,6 @@ import pytest
 
 for folder in ("server", "contract"):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / folder))
-pytest.register_assert_rewrite("server_place", "rollout_place")
 
 from server_place import Echo, World  # noqa: E402 - found by the lines above
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "server"))
-pytest.register_assert_rewrite("server_place")
 
-from server_place import World  # noqa: E402 - found by the lines above
+from server_place import World
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-pytest.register_assert_rewrite("server_place")
-
-from server_place import Echo, World  # noqa: E402 - after the line above
+from server_place import Echo, World
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 for folder in ("conversation", "server"):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / folder))
-pytest.register_assert_rewrite("equality", "places", "sharing_place")
 
 from sharing_place import Sharing  # noqa: E402 - after the lines above
 
