@@ -13,6 +13,7 @@ from shim.migrate.ejecting import runs, settings, threads
 from shim.migrate.ejecting.conversion import OPTIONS, POSITIONAL, Conversion, settings_of_id
 from shim.migrate.ejecting.draft import Draft
 from shim.migrate.ejecting.flow import Api
+from shim.migrate.ejecting.kinds import Kind
 from shim.migrate.ejecting.syntax import code, keywords, laid_out
 
 __all__ = ["convert"]
@@ -39,6 +40,8 @@ def convert(draft: Draft, api: Api, updated: cst.Call) -> str | None:
     if missing and not api.method.startswith(("assistants.create", "threads.create")):
         conversion.refuse(f"the argument {missing[0]} is not given")
         return None
+    if "thread_id" in given and draft.flow.kind(was["thread_id"]) != Kind("thread_id"):
+        draft.note("thread_ids")
     return function(conversion)
 
 

@@ -15,7 +15,7 @@ __all__ = ["Draft", "Left"]
 
 _SHOWS = frozenset(
     {
-        *("print", "pprint", "rprint", "str", "repr", "format", "echo", "write"),
+        *("print", "pprint", "rprint", "format", "echo", "write"),
         *("debug", "info", "warning", "error", "exception", "critical", "log"),
     }
 )

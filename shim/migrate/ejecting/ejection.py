@@ -56,13 +56,14 @@ def eject(
 
     `definitions` are those of assistants of which the file has only the ids.
     """
-    before = path.read_bytes().decode("utf-8")
+    before = path.read_bytes().decode("utf-8", errors="surrogateescape")
     found = Ejection(path, before, in_part=function is not None, definitions=definitions)
     try:
+        before.encode("utf-8")
         text = before if function else rewriting.moved_back(before)
         module = cst.parse_module(text)
-    except (rewriting.CannotRewrite, cst.ParserSyntaxError, SyntaxError) as error:
-        found.left.append(Left(0, path.name, str(error)))
+    except (rewriting.CannotRewrite, cst.ParserSyntaxError, SyntaxError, UnicodeError) as error:
+        found.left.append(Left(0, path.name, f"it cannot be read: {str(error).splitlines()[0]}"))
         return found
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     positions = dict(wrapper.resolve(PositionProvider))

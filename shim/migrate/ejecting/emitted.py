@@ -139,12 +139,16 @@ async def with_files(client, conversation_id, settings):
     kept = (await client.conversations.retrieve(conversation_id)).metadata or {}
     tools = []
     for tool in settings.get("tools", []):
+<file_search>
         if tool["type"] == "file_search":
             own = kept.get("vector_store_ids", "").split()
             tool = {**tool, "vector_store_ids": [*tool["vector_store_ids"], *own]}
-        elif tool["type"] == "code_interpreter":
+</file_search>
+<code_interpreter>
+        if tool["type"] == "code_interpreter":
             files = [*tool["container"]["file_ids"], *kept.get("code_files", "").split()]
             tool = {**tool, "container": {**tool["container"], "file_ids": files}}
+</code_interpreter>
         tools.append(tool)
     return usable({**settings, "tools": tools})
 ''',
@@ -321,4 +325,5 @@ def trimmed(text: str, words: Iterable[str]) -> str:
 
 def blocking(text: str) -> str:
     """The same without asyncio."""
+    text = re.sub(r"\(await ([\w.]+\(\w*\))\)\.", r"\1.", text)
     return re.sub(r"\b(?:async|await) ", "", text)

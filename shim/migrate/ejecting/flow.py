@@ -196,7 +196,7 @@ class Flow:
         """The kind of a value; None for what is no object of the API."""
         match node:
             case cst.Name():
-                return self._name(node)
+                return None if self.program.is_label(node) else self._name(node)
             case cst.Attribute():
                 return self._attribute(node, node.attr.value)
             case cst.Call():

@@ -7,6 +7,7 @@ __all__ = ["NOTES"]
 NOTES = {
     "assistant": "There are no assistants any more: these are the settings that each response is "
     "asked with. `strict` and `truncation` are as an assistant had them.",
+    "sampling": "Reasoning models refuse temperature and top_p: take them out for such a one.",
     "left_out": "An assistant's name, description and metadata have no place in a response: they "
     "are left out.",
     "thread": "A conversation takes the place of the thread. It keeps messages and calls, not "
@@ -45,7 +46,8 @@ NOTES = {
     "display": "Assistants have no id; what they were named stands here.",
     "printed": "This shows the native object, whose fields are others.",
     "stream": "The stream has the events of a response; it has no helper that keeps the run.",
-    "handler": "`ResponseHandler` calls the methods that AssistantEventHandler called.",
+    "handler": "`ResponseHandler` calls the methods that AssistantEventHandler called, each once "
+    "for what it tells.",
     "locked": "The conversation is locked while a response is streamed, so that the last event "
     "is told when the stream has been read to its end.",
     "attachments": "Files of a message are put where tools find them: in a vector store of the "

@@ -65,7 +65,7 @@ OLD = """
 import openai, shim
 for name in ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"):
     setattr(openai, name, getattr(shim, name))
-openai.Client, openai.AsyncClient = shim.OpenAI, shim.AsyncOpenAI
+openai.Client, openai.AsyncClient, openai.beta = shim.OpenAI, shim.AsyncOpenAI, shim.beta
 """
 {assistants}{new}
 START = """

@@ -50,6 +50,9 @@ def part_of(
     """An attribute of an object of a kind, which `value` is the code of; None where it stays."""
     if _stays(kind, name):
         return None
+    if (kind.name, name) == ("event", "event") and not draft.is_shown(original):
+        draft.refuse(original, "events have other names", "compare event.event with their names")
+        return None
     text = _own_form(draft, kind.name, name, value)
     if text is None and (kind.name, name) == ("event", "data"):
         return _event_data(draft, original, value)

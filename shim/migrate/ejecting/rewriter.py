@@ -104,7 +104,7 @@ class Rewriter(cst.CSTTransformer):
         if is_stream and self.draft.is_async(original) and not isinstance(parent, cst.Await):
             return parsed(f"await {text}")
         is_list = method.endswith("messages.list") and self.draft.is_async(original)
-        if is_list and isinstance(parent, cst.For | cst.CompFor):
+        if is_list and not isinstance(parent, cst.Await):
             return parsed(f"await {text}")
         return made
 
@@ -165,7 +165,7 @@ class Rewriter(cst.CSTTransformer):
             return parsed(self.draft.assistant_name())
         if kind.name == "made":
             return parsed(f"{code(updated)}.file_id")
-        if kind.name in {"run", "thread", "message", "list", "step", "event"}:
+        if kind.name not in {"thread_id", "run_id", "said", "instance", "tuple"}:
             self.draft.note("printed")
         return updated
 
@@ -285,7 +285,8 @@ class Rewriter(cst.CSTTransformer):
         updated_node: cst.IndentedBlock,
     ) -> cst.IndentedBlock:
         body, footer = _closed(updated_node.body, updated_node.footer)
-        body = body or [cst.SimpleStatementLine([cst.Pass()])]
+        if not body:
+            body, footer = [cst.SimpleStatementLine([cst.Pass()], leading_lines=footer)], []
         return updated_node.with_changes(body=body, footer=footer)
 
     def leave_Module(

@@ -227,6 +227,12 @@ class Program(cst.CSTVisitor):
             return is_within
         return is_within and self.order[made] < self.order[use]
 
+    def is_label(self, node: cst.CSTNode) -> bool:
+        """Whether a name stands for no variable: it is that of an attribute or an argument."""
+        parent = self.parents.get(node)
+        is_attribute = isinstance(parent, cst.Attribute) and parent.attr is node
+        return is_attribute or (isinstance(parent, cst.Arg) and parent.keyword is node)
+
     def is_in(self, node: cst.CSTNode, other: cst.CSTNode) -> bool:
         """Whether a node is part of another."""
         return other in self._around(node)

@@ -24,7 +24,10 @@ _EMPTY_SCHEMA = '{"type": "object", "properties": {}}'
 def settings(draft: Draft, given: Nodes, node: cst.CSTNode, *, made: bool) -> list[str]:
     """The entries of a dictionary of settings; `made` for those of a new assistant."""
     found = [f'"{name}": {code(given[name])}' for name in _SAME if _is_set(given.get(name))]
-    draft.echoed |= {name for name in ("temperature", "top_p") if _is_set(given.get(name))}
+    sampling = {name for name in ("temperature", "top_p") if _is_set(given.get(name))}
+    draft.echoed |= sampling
+    if sampling:
+        draft.note("sampling")
     if _is_set(given.get("reasoning_effort")):
         draft.echoed.add("reasoning")
         found.append(f'"reasoning": {{"effort": {code(given["reasoning_effort"])}}}')

@@ -8,6 +8,8 @@ import libcst as cst
 
 from shim.migrate.ejecting.draft import Draft
 from shim.migrate.ejecting.flow import CALLBACKS, is_handler_class
+from shim.migrate.ejecting.kinds import Kind
+from shim.migrate.ejecting.scopes import Binding
 from shim.migrate.ejecting.syntax import code, keywords, parsed
 
 __all__ = ["call", "handler_class", "loop"]
@@ -38,6 +40,7 @@ def call(  # noqa: PLR0911 - a case for each method
         case "until_done":
             if handler is not None:
                 draft.note("handler")
+                _check_handler(draft, original, handler)
                 return parsed(f"{code(handler)}.read({stream})")
             return parsed(f"{_final(draft, original)}({stream})")
         case "get_final_run":
@@ -49,6 +52,15 @@ def call(  # noqa: PLR0911 - a case for each method
             return None
     draft.refuse(original, "the native stream has no such method")
     return None
+
+
+def _check_handler(draft: Draft, node: cst.Call, handler: cst.BaseExpression) -> None:
+    """Refuse a handler that is not one of this file's."""
+    kind = draft.flow.kind(handler)
+    name = kind.of[0].name if kind and kind.name == "instance" and kind.of[0] else ""
+    cls = draft.flow.program.classes.get(name)
+    if cls is None or not is_handler_class(cls):
+        draft.refuse(node, "its event handler is not of a class in this file", "put the class here")
 
 
 def _final(draft: Draft, node: cst.Call) -> str:
@@ -82,29 +94,38 @@ def _end(
 def _is_read(draft: Draft, stream: cst.BaseExpression, node: cst.Call) -> bool:
     """Whether something else reads a stream."""
     program = draft.flow.program
-    place = program.place(stream)
+    place, made = program.place(stream), _binding(draft, stream)
     names = (each for each in program.nodes if isinstance(each, cst.Name | cst.Attribute))
-    same = (each for each in names if each is not stream and program.place(each) == place)
-    parents = (program.parents.get(each) for each in same)
+    used = (each for each in names if each is not stream and not program.is_label(each))
+    same = (each for each in used if program.place(each) == place)
+    reading = [each for each in same if _binding(draft, each) is made]
+    parents = (program.parents.get(each) for each in reading)
     return any(
         parent is not node.func and not isinstance(parent, cst.AsName | cst.AssignTarget)
         for parent in parents
     )
 
 
+def _binding(draft: Draft, stream: cst.BaseExpression) -> Binding | None:
+    """Where a stream got its name."""
+    program = draft.flow.program
+    place = program.place(stream)
+    found = [each for each in program.bindings if each.place == place]
+    sure = [each for each in found if program.reaches(each, stream)]
+    return max(sure or found, key=lambda each: program.order[each.at or stream], default=None)
+
+
 def _handler(draft: Draft, stream: cst.BaseExpression) -> cst.BaseExpression | None:
     """The event handler that a stream was asked for with."""
-    place = draft.flow.program.place(stream)
-    for binding in draft.flow.program.bindings:
-        if binding.place == place:
-            value = binding.value
-            value = value.expression if isinstance(value, cst.Await) else value
-            api = draft.flow.api(value)
-            if api is not None:
-                return keywords(api.node).get("event_handler")
-            if place != (other := draft.flow.program.place(value)) and other:
-                return _handler(draft, value)  # type: ignore[arg-type]
-    return None
+    binding = _binding(draft, stream)
+    value = binding.value if binding else None
+    value = value.expression if isinstance(value, cst.Await) else value
+    api = draft.flow.api(value) if value is not None else None
+    if api is not None:
+        return keywords(api.node).get("event_handler")
+    kind = draft.flow.kind(value)
+    is_other = isinstance(value, cst.Name | cst.Attribute) and kind == Kind("stream")
+    return _handler(draft, value) if is_other else None  # type: ignore[arg-type]
 
 
 def loop(draft: Draft, original: cst.For | cst.CompFor, updated: Any) -> Any:

@@ -30,7 +30,6 @@ def create(it: Conversion) -> str:
 
 def retrieve(it: Conversion) -> str:
     """A thread by its id."""
-    it.draft.note("thread_ids")
     it.only("thread_id")
     return it.call(f"{it.client}.conversations.retrieve", it.text("thread_id"))
 

@@ -52,6 +52,8 @@ def _check_use(draft: Draft, node: cst.CSTNode, kind: Kind) -> None:
         draft.refuse(node, f"it may be something else than {_noun(kind)} here", "use two names")
     if isinstance(parent, cst.AssignTarget) and "environ" in code(node):
         draft.refuse(node, f"{_noun(kind)} goes into the environment")
+    if kind.name in {"assistant_id", "made"} and not _moves_on(draft, node, parent):
+        draft.refuse(node, f"{_noun(kind)} is read as a text, which it is not any more")
     if isinstance(parent, cst.DictElement):
         draft.refuse(node, f"{_noun(kind)} goes into a dictionary", "keep it in a variable")
     if not isinstance(parent, cst.Arg) or draft.is_shown(node):
@@ -60,6 +62,18 @@ def _check_use(draft: Draft, node: cst.CSTNode, kind: Kind) -> None:
     if not isinstance(call, cst.Call) or _is_known(draft, call, kind):
         return
     draft.refuse(call, f"{_noun(kind)} is handed to what is not in this file")
+
+
+def _moves_on(draft: Draft, node: cst.CSTNode, parent: cst.CSTNode | None) -> bool:
+    """Whether a value is only kept, tested for being there, handed on or shown."""
+    if draft.is_shown(node) or draft.flow.program.is_label(node):
+        return True
+    if isinstance(parent, cst.Comparison):
+        return all(code(each.comparator) == "None" for each in parent.comparisons)
+    if isinstance(parent, cst.Arg):
+        call = draft.flow.program.parents.get(parent)
+        return not (isinstance(call, cst.Call) and code(call.func) in dir(builtins))
+    return not isinstance(parent, cst.Subscript | cst.BinaryOperation | cst.FormattedString)
 
 
 def _noun(kind: Kind) -> str:
