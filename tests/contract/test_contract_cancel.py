@@ -57,7 +57,7 @@ async def test_a_run_in_progress_is_cancelled(api):
 async def test_a_streamed_run_is_cancelled_from_elsewhere(api):
     """Its stream tells of it, closes what was open, and ends."""
     assistant, thread = await api.scene("Hello")
-    api.offline.script.say("A long story without an end.", delay=1)
+    api.offline.script.say("A long story without an end.", delay=5)
     stream = await api.threads.runs.create(
         thread_id=thread.id, assistant_id=assistant.id, stream=True
     )
